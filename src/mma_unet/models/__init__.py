@@ -1,1 +1,37 @@
-"""models."""
+"""The networks: pure `torch.nn.Module`s, their configs and their weights.
+
+Reading order follows the paper: `config`, `blocks`, `unet` (stage I), `fusion` and `mma_unet`
+(stage II), then `weights` and `profile`.
+"""
+
+from mma_unet.models.config import ABLATIONS, PRESETS, MMAUNetConfig, ablation, preset
+from mma_unet.models.mma_unet import MMAUNet
+from mma_unet.models.profile import count_macs, count_parameters
+from mma_unet.models.unet import IRUNet, VIUNet
+from mma_unet.models.weights import (
+    DEFAULT_MODEL,
+    ModelCard,
+    load_model,
+    read_card,
+    save_model,
+    shipped_models,
+)
+
+__all__ = [
+    "ABLATIONS",
+    "DEFAULT_MODEL",
+    "PRESETS",
+    "IRUNet",
+    "MMAUNet",
+    "MMAUNetConfig",
+    "ModelCard",
+    "VIUNet",
+    "ablation",
+    "count_macs",
+    "count_parameters",
+    "load_model",
+    "preset",
+    "read_card",
+    "save_model",
+    "shipped_models",
+]

@@ -1,0 +1,126 @@
+"""The loss terms of the paper (equations 1 to 5), as functions and as one module.
+
+The paper leaves several things open or contradicts itself; what is chosen here, and why, stands in
+docs/paper-notes.md. The other readings are values of `FusionLossConfig`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from kornia.filters import spatial_gradient
+from kornia.metrics import ssim as ssim_map
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = [
+    "FusionLoss",
+    "FusionLossConfig",
+    "gradient_loss",
+    "reconstruction_loss",
+    "sobel_magnitude",
+    "ssim_loss",
+]
+
+
+def reconstruction_loss(image: Tensor, output: Tensor) -> Tensor:
+    """Mean squared error of two `(B, C, H, W)` images, a scalar (equation 1)."""
+    return F.mse_loss(output, image)
+
+
+def sobel_magnitude(image: Tensor) -> Tensor:
+    """`|gx| + |gy|` by the Sobel operator, `(B, C, H, W)`, the nabla of equation 4.
+
+    The kernels are those of the textbook (-1 0 1, -2 0 2, -1 0 1), not normalised; borders are
+    replicated.
+    """
+    gradient: Tensor = spatial_gradient(image, mode="sobel", normalized=False)
+    return gradient.abs().sum(dim=2)
+
+
+def ssim_loss(fused: Tensor, source: Tensor, window: int = 11, *, halved: bool = False) -> Tensor:
+    """`1 - SSIM` of two `(B, C, H, W)` images in [0, 1], a scalar in [0, 2] (equation 2).
+
+    Args:
+        fused: The fused image.
+        source: A source image.
+        window: Side of the Gaussian window (sigma 1.5).
+        halved: Return the structural dissimilarity `(1 - SSIM) / 2`, clipped to [0, 1], that the
+            authors' code takes from kornia.
+    """
+    value: Tensor = 1 - ssim_map(fused, source, window)
+    return (value / 2).clamp(0, 1).mean() if halved else value.mean()
+
+
+def gradient_loss(fused: Tensor, ir: Tensor, vi: Tensor, *, squared: bool = True) -> Tensor:
+    """Distance of the fused gradient from the stronger source gradient (equation 4), a scalar.
+
+    Args:
+        fused: Fused image, `(B, C, H, W)`.
+        ir: Infrared image of the same shape.
+        vi: Visible image of the same shape.
+        squared: Mean of squares as printed; otherwise the mean of absolute values.
+    """
+    target = torch.maximum(sobel_magnitude(ir), sobel_magnitude(vi))
+    difference = sobel_magnitude(fused) - target
+    return difference.square().mean() if squared else difference.abs().mean()
+
+
+@dataclass(frozen=True)
+class FusionLossConfig:
+    """Weights and readings of the fusion loss (equation 5).
+
+    Attributes:
+        alpha: Weight of the SSIM term (10 in section 4.1).
+        beta: Weight of the gradient term (0.5 in section 4.1).
+        ssim: `"one_minus"` sums `1 - SSIM` over both sources; `"dssim"` halves and clips each, as
+            the authors' code does.
+        gradient: `"squared"` is equation 4; `"l1"` is the mean absolute difference; `"l1_squared"`
+            squares that mean, as the authors' code does.
+
+    `FusionLossConfig.authors_code()` is what the public code computes.
+    """
+
+    alpha: float = 10.0
+    beta: float = 0.5
+    ssim: str = "one_minus"
+    gradient: str = "squared"
+
+    def __post_init__(self) -> None:
+        """Check the readings."""
+        if self.ssim not in ("one_minus", "dssim"):
+            raise ValueError(f"ssim must be 'one_minus' or 'dssim', not {self.ssim!r}")
+        if self.gradient not in ("squared", "l1", "l1_squared"):
+            raise ValueError(
+                f"gradient must be 'squared', 'l1' or 'l1_squared', not {self.gradient!r}"
+            )
+
+    @classmethod
+    def authors_code(cls) -> FusionLossConfig:
+        """The loss of the authors' public code: weights swapped, DSSIM, an L1 norm squared."""
+        return cls(alpha=0.5, beta=10.0, ssim="dssim", gradient="l1_squared")
+
+
+class FusionLoss(nn.Module):
+    """`MSE((IR + VI) / 2, F) + alpha * L_ssim + beta * L_det` (equation 5).
+
+    `forward(fused, ir, vi)` takes `(B, C, H, W)` images in [0, 1] and returns the terms by name,
+    unweighted, and their weighted sum under `"loss"`.
+    """
+
+    def __init__(self, config: FusionLossConfig | None = None) -> None:
+        super().__init__()
+        self.config = config if config is not None else FusionLossConfig()
+
+    def forward(self, fused: Tensor, ir: Tensor, vi: Tensor) -> dict[str, Tensor]:
+        """Compute the loss and its terms."""
+        config = self.config
+        halved = config.ssim == "dssim"
+        mse = reconstruction_loss((ir + vi) / 2, fused)
+        ssim = ssim_loss(fused, ir, halved=halved) + ssim_loss(fused, vi, halved=halved)
+        gradient = gradient_loss(fused, ir, vi, squared=config.gradient == "squared")
+        if config.gradient == "l1_squared":
+            gradient = gradient.square()
+        loss = mse + config.alpha * ssim + config.beta * gradient
+        return {"loss": loss, "mse": mse, "ssim": ssim, "gradient": gradient}

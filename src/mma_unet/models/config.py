@@ -1,0 +1,148 @@
+"""The one config that describes every network of the family: presets, ablations and variants."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+__all__ = ["ABLATIONS", "PAPER_PAIRING", "PRESETS", "MMAUNetConfig", "ablation", "preset"]
+
+PAPER_PAIRING: tuple[tuple[int, int], ...] = ((1, 2), (2, 3), (3, 4), (4, 5))
+"""VI levels 1-4 fused with IR levels 2-5 (paper section 3.2), as (vi_level, ir_level)."""
+
+ATTENTIONS = ("cbam", "none")
+
+
+@dataclass(frozen=True)
+class MMAUNetConfig:
+    """Everything that decides the shape of an MMA-UNet.
+
+    Attributes:
+        width: Channels of level 1; level `k` has `width * 2**(k-1)` (64 in the paper).
+        depth: Encoder levels (5 in the paper).
+        in_channels: Channels of each source image and of the fused image, 1 (luminance) or 3.
+        guided: Whether the VI features gate the IR encoder (paper section 3.1).
+        pairing: `(vi_level, ir_level)` pairs to fuse, 1-based. The fused map of a pair lives at
+            the deeper of its two levels, and no two pairs may share that level.
+        attention: Channel attention after the addition: `"cbam"` or `"none"`.
+        reduction: Bottleneck ratio of the squeeze-and-excitation gates and of the attention.
+
+    Raises:
+        ValueError: If a value is out of range or two pairs fuse at the same level.
+
+    Example:
+        >>> MMAUNetConfig(width=8).channels
+        (8, 16, 32, 64, 128)
+        >>> MMAUNetConfig(pairing=((1, 3), (2, 4), (3, 5))).fused_levels
+        (3, 4, 5)
+    """
+
+    width: int = 64
+    depth: int = 5
+    in_channels: int = 1
+    guided: bool = True
+    pairing: tuple[tuple[int, int], ...] = PAPER_PAIRING
+    attention: str = "cbam"
+    reduction: int = 16
+
+    def __post_init__(self) -> None:
+        """Normalise the pairing to sorted tuples and check every value."""
+        pairing = tuple(sorted((int(vi), int(ir)) for vi, ir in self.pairing))
+        object.__setattr__(self, "pairing", pairing)
+        if self.width < 1 or self.depth < 2 or self.reduction < 1:
+            raise ValueError("width and reduction must be at least 1 and depth at least 2")
+        if self.in_channels not in (1, 3):
+            raise ValueError(f"in_channels must be 1 or 3, not {self.in_channels}")
+        if self.attention not in ATTENTIONS:
+            raise ValueError(f"attention must be one of {ATTENTIONS}, not {self.attention!r}")
+        if not pairing:
+            raise ValueError("pairing must name at least one (vi_level, ir_level) pair")
+        for vi, ir in pairing:
+            if not (1 <= vi <= self.depth and 1 <= ir <= self.depth):
+                raise ValueError(f"pair {(vi, ir)} names a level outside 1..{self.depth}")
+        if len(set(self.fused_levels)) != len(pairing):
+            raise ValueError(f"two pairs of {pairing} fuse at the same level")
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of levels 1 to `depth`."""
+        return tuple(self.width * 2**level for level in range(self.depth))
+
+    @property
+    def fused_levels(self) -> tuple[int, ...]:
+        """The level at which each pair of `pairing` is fused: the deeper one of the pair."""
+        return tuple(max(pair) for pair in self.pairing)
+
+    @property
+    def ir_depth(self) -> int:
+        """How many levels of the IR encoder the fusion needs."""
+        return max(ir for _, ir in self.pairing)
+
+    @property
+    def vi_depth(self) -> int:
+        """How many levels of the VI encoder the fusion and the gates need."""
+        deepest = max(vi for vi, _ in self.pairing)
+        return max(deepest, self.ir_depth) if self.guided else deepest
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width of the input must be multiples of this (16 at depth 5)."""
+        return int(2 ** (max(self.vi_depth, self.ir_depth) - 1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as they stand in a checkpoint's metadata or a YAML file."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> MMAUNetConfig:
+        """Rebuild a config from `to_dict` or from YAML (lists are taken as tuples).
+
+        Raises:
+            ValueError: If a key is unknown or a value is out of range.
+        """
+        unknown = set(values) - set(cls.__dataclass_fields__)
+        if unknown:
+            raise ValueError(f"unknown model config key(s): {', '.join(sorted(unknown))}")
+        pairing = values.get("pairing", PAPER_PAIRING)
+        return cls(**{**values, "pairing": tuple((int(v), int(i)) for v, i in pairing)})
+
+
+PRESETS: dict[str, MMAUNetConfig] = {
+    "paper": MMAUNetConfig(width=64, in_channels=3),
+    "base": MMAUNetConfig(width=32),
+    "small": MMAUNetConfig(width=16),
+    "tiny": MMAUNetConfig(width=8),
+}
+"""Network sizes by name; `paper` takes three channels as section 3.1 says, the rest luminance."""
+
+ABLATIONS: dict[str, MMAUNetConfig] = {
+    "E1": PRESETS["paper"],
+    "E2": replace(PRESETS["paper"], guided=False, pairing=((2, 2), (3, 3), (4, 4), (5, 5))),
+    "E3": replace(PRESETS["paper"], guided=False),
+    "E4": replace(PRESETS["paper"], pairing=((1, 3), (2, 4), (3, 5))),
+    "E5": replace(PRESETS["paper"], pairing=((2, 1), (3, 2), (4, 3), (5, 4))),
+}
+"""The experiments of table 4. Which levels the symmetric E2 uses: see docs/paper-notes.md."""
+
+
+def preset(name: str) -> MMAUNetConfig:
+    """The config of a preset or ablation by name.
+
+    Raises:
+        ValueError: If the name is unknown.
+
+    Example:
+        >>> preset("small").width
+        16
+        >>> preset("E4").pairing
+        ((1, 3), (2, 4), (3, 5))
+    """
+    known = PRESETS | ABLATIONS
+    if name not in known:
+        raise ValueError(f"unknown preset {name!r}; choose one of {', '.join(known)}")
+    return known[name]
+
+
+def ablation(name: str, *, width: int, in_channels: int = 1) -> MMAUNetConfig:
+    """An ablation of table 4 at another width, so that it can be trained on a small machine."""
+    return replace(ABLATIONS[name], width=width, in_channels=in_channels)

@@ -1,0 +1,182 @@
+"""Weights in and out: safetensors files that describe themselves.
+
+A weights file holds the tensors and, in its metadata, the model's config, the recipe and data it
+was trained with and its measured scores, so that `load_model(path)` needs nothing else. Matrices
+and kernels are stored in half precision, one-dimensional tensors (biases, batch-norm statistics)
+in single precision. No pickle is ever read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from mma_unet.errors import InputError
+from mma_unet.models.config import MMAUNetConfig
+from mma_unet.models.mma_unet import MMAUNet
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "ModelCard",
+    "load_model",
+    "read_card",
+    "save_model",
+    "shipped_models",
+]
+
+DEFAULT_MODEL = "small"
+"""The weights that `Fuser()` and the command line use when none are named."""
+
+_FORMAT = "mma-unet/1"
+_FOLDER = resources.files("mma_unet") / "weights"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a weights file says about itself.
+
+    Attributes:
+        config: The network.
+        recipe: Hyperparameters and budget of the training.
+        data: Data sets, splits and numbers of pairs it was trained on.
+        scores: Mean metrics by data set.
+    """
+
+    config: MMAUNetConfig
+    recipe: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+
+
+def shipped_models() -> tuple[str, ...]:
+    """Names of the weights that come with the package, e.g. `("small", "tiny")`."""
+    folder = Path(str(_FOLDER))
+    return tuple(sorted(p.stem for p in folder.glob("*.safetensors")))
+
+
+def _locate(name_or_path: str | os.PathLike[str]) -> Path:
+    name = os.fspath(name_or_path)
+    path = Path(name)
+    if path.suffix == "" and path.name == name and not path.is_file():
+        if name in shipped_models():
+            return Path(str(_FOLDER / f"{name}.safetensors"))
+        raise InputError(
+            f"unknown model {name!r}: use one of {', '.join(shipped_models())} "
+            "or the path of a .safetensors file"
+        )
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such weights file; give a .safetensors path or one of "
+            f"{', '.join(shipped_models())}"
+        )
+    return path
+
+
+def save_model(
+    model: MMAUNet,
+    path: str | os.PathLike[str],
+    *,
+    recipe: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    scores: Mapping[str, Any] | None = None,
+    half: bool = True,
+) -> Path:
+    """Write `model` and its card to a safetensors file, atomically.
+
+    Args:
+        model: The network.
+        path: Where to write; the folder is made.
+        recipe: Hyperparameters and budget of the training.
+        data: What it was trained on.
+        scores: What it measured.
+        half: Store tensors of two and more dimensions in float16.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        key: value.detach().cpu().to(torch.float16 if half and value.dim() > 1 else value.dtype)
+        for key, value in model.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    metadata = {
+        "format": _FORMAT,
+        "config": json.dumps(model.config.to_dict()),
+        "recipe": json.dumps(dict(recipe or {})),
+        "data": json.dumps(dict(data or {})),
+        "scores": json.dumps(dict(scores or {})),
+    }
+    part = target.with_name(target.name + ".part")
+    try:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, part, metadata)
+        part.replace(target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+    return target
+
+
+def _open(path: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:
+    foreign = f"{path}: not an MMA-UNet weights file; give one written by `mma-unet train`"
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != _FORMAT:
+                raise InputError(foreign)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        card = ModelCard(
+            MMAUNetConfig.from_dict(json.loads(metadata["config"])),
+            *(json.loads(metadata.get(key, "{}")) for key in ("recipe", "data", "scores")),
+        )
+    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
+        raise InputError(foreign) from error
+    return card, tensors
+
+
+def read_card(name_or_path: str | os.PathLike[str]) -> ModelCard:
+    """The card of shipped weights by name, or of a weights file by path.
+
+    Raises:
+        InputError: If there is no such model or the file is not ours.
+    """
+    return _open(_locate(name_or_path))[0]
+
+
+def load_model(
+    name_or_path: str | os.PathLike[str] = DEFAULT_MODEL,
+    *,
+    device: str | torch.device = "cpu",
+) -> MMAUNet:
+    """Load shipped weights by name, or a weights file by path, ready for inference.
+
+    Args:
+        name_or_path: `"small"`, `"tiny"`, ... or the path of a `.safetensors` file.
+        device: Where to put the model.
+
+    Returns:
+        The model in single precision and evaluation mode.
+
+    Raises:
+        InputError: If there is no such model or the file is not ours.
+
+    Example:
+        >>> load_model("tiny").config.width
+        8
+    """
+    path = _locate(name_or_path)
+    card, tensors = _open(path)
+    model = MMAUNet(card.config)
+    state = {key: value.float() for key, value in tensors.items()}
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    if unexpected or any(not key.endswith("num_batches_tracked") for key in missing):
+        raise InputError(f"{path}: its tensors do not fit its own config; the file is damaged")
+    return model.to(device).eval()
