@@ -1,1 +1,50 @@
-"""data."""
+"""Images and pairs: reading, writing, pairing, data sets, augmentation, the synthetic scene.
+
+The names below are loaded on first use, so that importing the package stays quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mma_unet.data.datasets import PairedImages, mix
+    from mma_unet.data.images import from_float, read_image, to_float, write_image
+    from mma_unet.data.layouts import open_dataset
+    from mma_unet.data.pairs import Pair, Pairing, find_pairs
+    from mma_unet.data.transforms import CentreCrop, PairedAugment
+
+_HOMES = {
+    "CentreCrop": "transforms",
+    "Pair": "pairs",
+    "PairedAugment": "transforms",
+    "PairedImages": "datasets",
+    "Pairing": "pairs",
+    "find_pairs": "pairs",
+    "from_float": "images",
+    "mix": "datasets",
+    "open_dataset": "layouts",
+    "read_image": "images",
+    "to_float": "images",
+    "write_image": "images",
+}
+
+__all__ = [
+    "CentreCrop",
+    "Pair",
+    "PairedAugment",
+    "PairedImages",
+    "Pairing",
+    "find_pairs",
+    "from_float",
+    "mix",
+    "open_dataset",
+    "read_image",
+    "to_float",
+    "write_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,75 @@
+"""``mma-unet data``: the public data sets, listed and fetched."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="data", help="List and download public infrared/visible data sets.", no_args_is_help=True
+)
+
+
+@app.command("list")
+def list_datasets() -> None:
+    """List the data sets that are known, their terms and how to get them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from mma_unet.data.catalog import CATALOG
+
+    table = Table(title="Infrared/visible data sets")
+    for heading in ("Name", "What", "Size", "Terms", "How to get it", "Page"):
+        # The addresses must stay whole, so that they can be copied.
+        table.add_column(heading, overflow="fold", no_wrap=heading == "Name")
+    for info in CATALOG:
+        how = f"mma-unet data get {info.name}" if info.url else "by hand from its page"
+        table.add_row(info.name, info.about, info.size, info.licence, how, info.homepage)
+    Console().print(table)
+
+
+@app.command("get")
+def get(
+    name: Annotated[str, typer.Argument(help="RoadScene, MSRS, M3FD, TNO or LLVIP.")],
+    root: Annotated[
+        Path, typer.Option(help="Folder for the data sets; the set goes into ROOT/NAME.")
+    ] = Path("data"),
+    url: Annotated[
+        str | None, typer.Option(help="Address of a zip archive, in place of the known one.")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="SHA-256 digest that the archive must have.")
+    ] = None,
+) -> None:
+    """Download a data set, check it and unpack it; an interrupted download goes on."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    from mma_unet.data.obtain import obtain
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=None)
+        folder = obtain(
+            name,
+            root,
+            url=url,
+            sha256=sha256,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    Console().print(f"{name} is in {folder}", soft_wrap=True, highlight=False)

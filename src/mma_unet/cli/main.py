@@ -1,0 +1,66 @@
+"""The `mma-unet` command: sub-commands, and one way to show bad input."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+import mma_unet
+from mma_unet.cli import train
+from mma_unet.cli.common import console, errors
+from mma_unet.errors import InputError
+
+app = typer.Typer(
+    name="mma-unet",
+    help="Fuse infrared and visible images with the asymmetric MMA-UNet.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train.train)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"mma-unet {mma_unet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done.")] = False,
+) -> None:
+    """Options that come before the sub-command."""
+    del version
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+    if not verbose:
+        warnings.filterwarnings("ignore")
+        logging.getLogger("lightning").setLevel(logging.ERROR)
+        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+
+def run() -> None:
+    """Entry point: bad input is one sentence and exit code 2, an interruption is code 130."""
+    try:
+        app()
+    except InputError as error:
+        errors.print(f"[bold red]mma-unet:[/bold red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        errors.print("Interrupted; run the same command again to go on.")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,60 @@
+"""`mma-unet train`: a recipe in, weights out."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from mma_unet.cli.common import console, need
+from mma_unet.errors import InputError
+
+
+def train(
+    config: Annotated[Path, typer.Option(help="Recipe, e.g. configs/small.yaml.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME.")] = None,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="vi, ir or fusion; may be given again. Default: all.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the data sets.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override a value of the recipe: KEY.KEY=VALUE."),
+    ] = None,
+    accelerator: Annotated[str, typer.Option(help="Lightning's: auto, cpu, gpu.")] = "auto",
+    devices: Annotated[str, typer.Option(help="Lightning's: how many, or auto.")] = "1",
+    num_nodes: Annotated[int, typer.Option(help="Lightning's: number of machines.")] = 1,
+    strategy: Annotated[str, typer.Option(help="Lightning's: auto, ddp, ...")] = "auto",
+    progress: Annotated[bool, typer.Option(help="Show progress bars.")] = True,
+) -> None:
+    """Train by a recipe; run the same command again to resume after an interruption."""
+    need("lightning", extra="train")
+    from mma_unet.training import STAGES, load_recipe
+    from mma_unet.training import train as run
+
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    overrides: dict[str, Any] = {}
+    for item in set_ or []:
+        key, sep, value = item.partition("=")
+        if not sep:
+            raise InputError(f"--set {item}: write KEY.KEY=VALUE, e.g. --set fusion.epochs=5")
+        overrides[key] = yaml.safe_load(value)
+    if data is not None:
+        overrides["data.root"] = str(data)
+    recipe = load_recipe(config, overrides)
+    weights = run(
+        recipe,
+        out if out is not None else Path("runs") / recipe.name,
+        stages=stage or STAGES,
+        progress=progress,
+        accelerator=accelerator,
+        devices=devices if devices == "auto" else int(devices),
+        num_nodes=num_nodes,
+        strategy=strategy,
+    )
+    if weights is not None:
+        console.print(f"Weights: [bold]{weights}[/bold]")

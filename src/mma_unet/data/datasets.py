@@ -1,0 +1,235 @@
+"""Torch data sets of image pairs: reading, caching, reproducible augmentation, mixing.
+
+Which files make up RoadScene, MSRS and the rest is told by `mma_unet.data.layouts`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Protocol, TypedDict, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import ConcatDataset, Dataset, WeightedRandomSampler
+
+from mma_unet.data.images import Array, luminance, read_image, to_float
+from mma_unet.data.layouts import open_dataset
+from mma_unet.data.pairs import Pair, Pairing
+from mma_unet.errors import InputError
+
+__all__ = ["Item", "MixedPairs", "PairTransform", "PairedImages", "mix", "open_dataset"]
+
+
+class Item(TypedDict):
+    """One pair: its name, ``ir`` ``(1, H, W)`` and ``vi`` ``(1 or 3, H, W)`` in [0, 1]."""
+
+    name: str
+    ir: Tensor
+    vi: Tensor
+
+
+class PairTransform(Protocol):
+    """Anything called as ``PairedAugment`` and ``CentreCrop`` are."""
+
+    def __call__(
+        self, ir: Tensor, vi: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Transform ``(C, H, W)`` tensors, ``uint8`` or float in [0, 1], into float ones."""
+        ...
+
+
+class PairedImages(Dataset[Item]):
+    """Pairs of registered images as tensors.
+
+    The infrared image is always reduced to its luminance. Eight-bit images stay eight-bit until
+    the transform has cropped them; their luminance is rounded to eight bits as in a grey file.
+
+    Randomness does not depend on the number of workers or on the order of reading: item ``i`` of
+    epoch ``e`` uses a generator seeded from ``(seed, e, i)``. `set_epoch` also reaches workers
+    that are already running.
+
+    Args:
+        pairs: A `Pairing` or a sequence of `Pair`.
+        channels: 1 for the luminance of the visible image (BT.601), 3 for its RGB.
+        transform: Applied to both images; by default they are only scaled to [0, 1].
+        cache: Keep the decoded images in memory after the first read; see `preload`.
+        seed: Seed of the transform's randomness.
+
+    Raises:
+        InputError: There are no pairs or ``channels`` is neither 1 nor 3; on reading an item,
+            what `read_image` raises, or the two images of a pair differ in size.
+    """
+
+    def __init__(
+        self,
+        pairs: Pairing | Sequence[Pair],
+        *,
+        channels: Literal[1, 3] = 1,
+        transform: PairTransform | None = None,
+        cache: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.pairs: tuple[Pair, ...] = pairs.pairs if isinstance(pairs, Pairing) else tuple(pairs)
+        if not self.pairs:
+            raise InputError("a data set without pairs cannot be used: give at least one pair.")
+        if channels not in (1, 3):
+            raise InputError(f"channels is {channels}: give 1 (luminance) or 3 (RGB).")
+        self.channels = channels
+        self.transform = transform
+        self.seed = seed
+        self._cache: dict[int, tuple[Tensor, Tensor]] | None = {} if cache else None
+        # In shared memory, so that persistent workers see a new epoch as well.
+        self._epoch = torch.zeros((), dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Item:
+        """Read, transform and return one pair.
+
+        Args:
+            index: From ``-len(self)`` to ``len(self) - 1``.
+
+        Returns:
+            ``name``, ``ir`` ``(1, H, W)`` and ``vi`` ``(channels, H, W)``, ``float32`` in [0, 1].
+        """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"pair {index} of {len(self)}")
+        index %= len(self)
+        ir, vi = self._load(index)
+        if self.transform is not None:
+            ir, vi = self.transform(ir, vi, self._generator(index))
+        return {"name": self.pairs[index].name, "ir": _scaled(ir), "vi": _scaled(vi)}
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def epoch(self) -> int:
+        """The epoch whose randomness is in use."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0; call it before iterating over the epoch's batches."""
+        self._epoch.fill_(epoch)
+
+    def preload(self) -> None:
+        """Read everything into the cache now.
+
+        Worth calling before a `DataLoader` forks its workers, which then share one copy.
+        Without ``cache=True`` it only checks that every pair can be read.
+        """
+        for index in range(len(self)):
+            self._load(index)
+
+    def _load(self, index: int) -> tuple[Tensor, Tensor]:
+        if self._cache is not None and index in self._cache:
+            return self._cache[index]
+        pair = self.pairs[index]
+        ir, vi = read_image(pair.ir), read_image(pair.vi)
+        if ir.shape[:2] != vi.shape[:2]:
+            raise InputError(
+                f"{pair.ir} is {ir.shape[1]}x{ir.shape[0]} and {pair.vi} is "
+                f"{vi.shape[1]}x{vi.shape[0]} pixels: register or resize them to one size."
+            )
+        vi = luminance(vi) if self.channels == 1 else _as_rgb(vi)
+        loaded = _tensor(luminance(ir), pair.ir), _tensor(vi, pair.vi)
+        if self._cache is not None:
+            self._cache[index] = loaded
+        return loaded
+
+    def _generator(self, index: int) -> torch.Generator:
+        state = np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(1, np.uint64)
+        return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+
+
+def _as_rgb(array: Array) -> Array:
+    return array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2)
+
+
+def _tensor(array: Array, source: object) -> Tensor:
+    """``(C, H, W)``: ``uint8`` as it is, anything else as ``float32`` in [0, 1]."""
+    if array.dtype != np.uint8:
+        array = to_float(array, str(source))
+    planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(planes))
+
+
+def _scaled(image: Tensor) -> Tensor:
+    """A float copy, so that nobody can change what lies in the cache."""
+    if image.dtype == torch.uint8:
+        return image.to(torch.float32).div_(255.0)
+    return image.clone()
+
+
+class MixedPairs(ConcatDataset[Item]):
+    """Several `PairedImages` one after the other, with a weight for each.
+
+    Attributes:
+        sample_weights: ``(len(self),)`` ``float64``: the probability of each item, summing to 1.
+        weighted: Whether weights were given; without them plain shuffling is the right sampler.
+    """
+
+    def __init__(
+        self, datasets: Sequence[PairedImages], weights: Sequence[float] | None = None
+    ) -> None:
+        super().__init__(datasets)
+        self.weighted = weights is not None
+        sizes = [len(dataset) for dataset in datasets]
+        shares = np.asarray(sizes if weights is None else weights, dtype=np.float64)
+        per_item = np.repeat(shares / shares.sum() / np.asarray(sizes), sizes)
+        self.sample_weights: Tensor = torch.from_numpy(per_item)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of every data set."""
+        for dataset in self.datasets:
+            cast(PairedImages, dataset).set_epoch(epoch)
+
+    def preload(self) -> None:
+        """Fill the cache of every data set; see `PairedImages.preload`."""
+        for dataset in self.datasets:
+            cast(PairedImages, dataset).preload()
+
+    def sampler(
+        self, num_samples: int | None = None, generator: torch.Generator | None = None
+    ) -> WeightedRandomSampler:
+        """A sampler that draws with replacement by the weights.
+
+        Args:
+            num_samples: Draws per epoch; as many as there are items by default.
+            generator: Source of the randomness.
+        """
+        weights: Any = self.sample_weights
+        return WeightedRandomSampler(
+            weights, num_samples or len(self), replacement=True, generator=generator
+        )
+
+
+def mix(datasets: Sequence[PairedImages], weights: Sequence[float] | None = None) -> MixedPairs:
+    """Join several data sets into one.
+
+    Args:
+        datasets: At least one; all with the same number of channels.
+        weights: The share of the draws each data set gets, in any unit; in proportion to their
+            sizes by default. They take effect through `MixedPairs.sampler`.
+
+    Returns:
+        The joined data set.
+
+    Raises:
+        InputError: Nothing to join, channels that differ, or weights that are not one positive
+            number for each data set.
+    """
+    if not datasets:
+        raise InputError("nothing to mix: give at least one data set.")
+    if len({dataset.channels for dataset in datasets}) > 1:
+        raise InputError("data sets of 1 and 3 channels cannot be mixed: open them alike.")
+    if weights is not None and (
+        len(weights) != len(datasets)
+        or not all(np.isfinite(weight) and weight > 0 for weight in weights)
+    ):
+        raise InputError(
+            f"the mixing weights are {list(weights)}: give one positive number for each of the "
+            f"{len(datasets)} data sets."
+        )
+    return MixedPairs(datasets, weights)

@@ -1,0 +1,155 @@
+"""Paired, seeded augmentation: whatever happens to the infrared image happens to the visible one.
+
+Tensors are ``(C, H, W)``. ``uint8`` input is accepted and scaled to [0, 1] after the crop, which
+is much cheaper than converting the whole image first.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mma_unet.errors import InputError
+
+__all__ = ["CentreCrop", "PairedAugment"]
+
+
+def _as_float(image: Tensor) -> Tensor:
+    """``float32`` in [0, 1] from ``uint8`` or from floating point already in that range."""
+    if image.dtype == torch.uint8:
+        return image.to(torch.float32).div_(255.0)
+    return image.to(torch.float32)
+
+
+def _resize(image: Tensor, height: int, width: int) -> Tensor:
+    """Antialiased bilinear resize of ``(C, H, W)`` floats in [0, 1]; the range is kept."""
+    if image.shape[-2:] == (height, width):
+        return image.contiguous()
+    resized = F.interpolate(
+        image[None], size=(height, width), mode="bilinear", align_corners=False, antialias=True
+    )
+    return resized[0].clamp_(0.0, 1.0)
+
+
+def _check_same_size(ir: Tensor, vi: Tensor) -> None:
+    if ir.shape[-2:] != vi.shape[-2:]:
+        raise InputError(
+            f"the infrared image is {tuple(ir.shape[-2:])} and the visible one "
+            f"{tuple(vi.shape[-2:])} (height, width): register or resize them to one size."
+        )
+
+
+@dataclass(frozen=True)
+class PairedAugment:
+    """Random resized crop and flips, the same for both images of a pair.
+
+    Attributes:
+        size: Side of the square result in pixels.
+        scale: Range of the crop's share of the image area.
+        ratio: Range of the crop's width over height, drawn uniformly in its logarithm.
+        flip: Flip horizontally and vertically, each with probability one half.
+    """
+
+    size: int
+    scale: tuple[float, float] = (0.2, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse ranges that cannot be drawn from."""
+        if self.size < 1:
+            raise InputError(f"the crop size is {self.size}: give at least 1 pixel.")
+        if not 0 < self.scale[0] <= self.scale[1] <= 1:
+            raise InputError(f"the crop scale is {self.scale}: give 0 < low <= high <= 1.")
+        if not 0 < self.ratio[0] <= self.ratio[1]:
+            raise InputError(f"the crop ratio is {self.ratio}: give 0 < low <= high.")
+
+    def __call__(
+        self, ir: Tensor, vi: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Augment one pair.
+
+        Args:
+            ir: ``(C, H, W)``, ``uint8`` or float in [0, 1].
+            vi: ``(C', H, W)``, the same.
+            generator: Source of the randomness; torch's global one by default.
+
+        Returns:
+            ``(C, size, size)`` and ``(C', size, size)``, ``float32`` in [0, 1]. Images smaller
+            than ``size`` are enlarged.
+
+        Raises:
+            InputError: The two images differ in size.
+        """
+        _check_same_size(ir, vi)
+        draws = torch.rand(6, generator=generator, dtype=torch.float64).tolist()
+        top, left, height, width = self._window(ir.shape[-2], ir.shape[-1], draws)
+        dims = [dim for dim, draw in zip((-1, -2), draws[4:], strict=True) if draw < 0.5]
+        results = []
+        for image in (ir, vi):
+            crop = _as_float(image[:, top : top + height, left : left + width])
+            crop = _resize(crop, self.size, self.size)
+            results.append(crop.flip(dims) if self.flip and dims else crop)
+        return results[0], results[1]
+
+    def _window(self, rows: int, columns: int, draws: list[float]) -> tuple[int, int, int, int]:
+        """Top, left, height and width of the crop from four uniform draws."""
+        area = rows * columns * (self.scale[0] + draws[0] * (self.scale[1] - self.scale[0]))
+        low, high = math.log(self.ratio[0]), math.log(self.ratio[1])
+        aspect = math.exp(low + draws[1] * (high - low))
+        width = min(max(round(math.sqrt(area * aspect)), 1), columns)
+        height = min(max(round(math.sqrt(area / aspect)), 1), rows)
+        top = min(int(draws[2] * (rows - height + 1)), rows - height)
+        left = min(int(draws[3] * (columns - width + 1)), columns - width)
+        return top, left, height, width
+
+
+@dataclass(frozen=True)
+class CentreCrop:
+    """The central square, for validation; images smaller than it are enlarged first.
+
+    Attributes:
+        size: Side of the square result in pixels.
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        """Refuse a size that is not a size."""
+        if self.size < 1:
+            raise InputError(f"the crop size is {self.size}: give at least 1 pixel.")
+
+    def __call__(
+        self, ir: Tensor, vi: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Crop one pair.
+
+        Args:
+            ir: ``(C, H, W)``, ``uint8`` or float in [0, 1].
+            vi: ``(C', H, W)``, the same.
+            generator: Not used; there so that both transforms are called alike.
+
+        Returns:
+            ``(C, size, size)`` and ``(C', size, size)``, ``float32`` in [0, 1].
+
+        Raises:
+            InputError: The two images differ in size.
+        """
+        del generator
+        _check_same_size(ir, vi)
+        return self._one(ir), self._one(vi)
+
+    def _one(self, image: Tensor) -> Tensor:
+        rows, columns = image.shape[-2:]
+        short = min(rows, columns)
+        if short < self.size:
+            factor = self.size / short
+            rows, columns = (
+                max(round(rows * factor), self.size),
+                max(round(columns * factor), self.size),
+            )
+            image = _resize(_as_float(image), rows, columns)
+        top, left = (rows - self.size) // 2, (columns - self.size) // 2
+        return _as_float(image[:, top : top + self.size, left : left + self.size]).contiguous()

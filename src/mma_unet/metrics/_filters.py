@@ -1,0 +1,127 @@
+"""Small linear filters, written as banded matrix products: fast in float64 and differentiable."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as tnf
+from torch import Tensor
+
+_BLOCK = 32
+
+
+@lru_cache(maxsize=64)
+def gaussian_window(size: int, sigma: float, *, normalised: bool = True) -> tuple[float, ...]:
+    """One-dimensional Gaussian window of odd or even `size`, as plain numbers.
+
+    Args:
+        size: Number of taps.
+        sigma: Standard deviation in pixels.
+        normalised: Whether the taps sum to one; otherwise the peak is one.
+
+    Example:
+        >>> [round(v, 4) for v in gaussian_window(3, 0.6)]
+        [0.1664, 0.6672, 0.1664]
+    """
+    places = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    window = torch.exp(-(places**2) / (2 * sigma**2))
+    if normalised:
+        window = window / window.sum()
+    return tuple(window.tolist())
+
+
+@lru_cache(maxsize=128)
+def _band_matrix(
+    taps: tuple[float, ...], outputs: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Matrix `(outputs, outputs + len(taps) - 1)` that correlates a column with the taps."""
+    matrix = torch.zeros(outputs, outputs + len(taps) - 1, dtype=torch.float64)
+    for offset, tap in enumerate(taps):
+        matrix.diagonal(offset)[:outputs] = tap
+    return matrix.to(device=device, dtype=dtype)
+
+
+def _correlate_columns(stack: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """Valid correlation along the rows axis of `(N,H,W)`, in blocks of 32 output rows."""
+    count, height, width = stack.shape
+    outputs = height - len(taps) + 1
+    result = stack.new_empty(count, outputs, width)
+    blocks = outputs // _BLOCK
+    if blocks:
+        reach = _BLOCK + len(taps) - 1
+        matrix = _band_matrix(taps, _BLOCK, stack.dtype, stack.device)
+        matrix = matrix.expand(blocks, _BLOCK, reach)
+        windows = stack.unfold(-2, reach, _BLOCK).transpose(-1, -2)
+        for source, target in zip(windows, result, strict=True):
+            body = target[: blocks * _BLOCK].view(blocks, _BLOCK, width)
+            torch.bmm(matrix, source[:blocks], out=body)
+    done = blocks * _BLOCK
+    if done < outputs:
+        matrix = _band_matrix(taps, outputs - done, stack.dtype, stack.device)
+        result[:, done:] = matrix @ stack[:, done:]
+    return result
+
+
+class _ColumnCorrelation(torch.autograd.Function):
+    """Valid correlation of columns; its backward pass is a correlation with the mirrored taps."""
+
+    @staticmethod
+    def forward(ctx: Any, stack: Tensor, taps: tuple[float, ...]) -> Tensor:
+        """Correlate without recording the blocks."""
+        ctx.taps = taps
+        return _correlate_columns(stack, taps)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        """Spread the gradient back, again through this function, so that it can be repeated."""
+        edge = len(ctx.taps) - 1
+        padded = tnf.pad(grad, (0, 0, edge, edge))
+        return _ColumnCorrelation.apply(padded, ctx.taps[::-1]), None
+
+
+def correlate_separable(
+    images: Tensor, rows: tuple[float, ...], columns: tuple[float, ...] | None = None
+) -> Tensor:
+    """Correlate `(...,H,W)` with a separable window, keeping the fully covered ('valid') part.
+
+    Args:
+        images: Any number of leading dimensions.
+        rows: Taps along the height.
+        columns: Taps along the width; the same as `rows` when left out.
+
+    Returns:
+        `(...,H-len(rows)+1,W-len(columns)+1)`.
+    """
+    stack = images.reshape(-1, *images.shape[-2:])
+    down: Tensor = _ColumnCorrelation.apply(stack, rows)
+    across: Tensor = _ColumnCorrelation.apply(down.transpose(-1, -2), columns or rows)
+    result = across.transpose(-1, -2)
+    return result.reshape(*images.shape[:-2], *result.shape[-2:])
+
+
+def pad_same(images: Tensor, reach: int, mode: str = "constant") -> Tensor:
+    """Add `reach` pixels on every side of `(B,C,H,W)`: zeros, or 'replicate', or 'reflect'."""
+    return tnf.pad(images, (reach, reach, reach, reach), mode=mode)
+
+
+def sobel(images: Tensor, mode: str = "constant") -> tuple[Tensor, Tensor]:
+    """Sobel differences to the right and downwards, `(B,C,H,W)` in, two of that size out.
+
+    Args:
+        images: Gray images.
+        mode: How the border continues: 'constant' (zeros) or 'replicate'.
+
+    Example:
+        >>> right, down = sobel(torch.arange(9.0).reshape(1, 1, 3, 3))
+        >>> right[0, 0, 1, 1].item(), down[0, 0, 1, 1].item()
+        (8.0, 24.0)
+    """
+    padded = pad_same(images, 1, mode)
+    top, middle, bottom = padded[..., :-2, :], padded[..., 1:-1, :], padded[..., 2:, :]
+    smooth = top + 2 * middle + bottom
+    step = bottom - top
+    right = smooth[..., 2:] - smooth[..., :-2]
+    down = step[..., :-2] + 2 * step[..., 1:-1] + step[..., 2:]
+    return right, down

@@ -1,0 +1,114 @@
+"""Qcb, contrast preservation through a model of human contrast sensitivity (Chen and Blum)."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from mma_unet.metrics._common import prepare, stretch
+from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same
+
+MIN_SIZE = 2
+_TAPS = 31
+
+
+def qcb(
+    fused: Tensor,
+    ir: Tensor,
+    vi: Tensor,
+    *,
+    data_range: float = 1.0,
+    rounded: bool = True,
+) -> Tensor:
+    """How well the local contrast a viewer sees in the sources is kept in the fused image.
+
+    Each image is stretched to 0..255 and rounded, filtered by a contrast sensitivity function,
+    and turned into local contrast from two Gaussian blurs; the kept share of contrast is
+    averaged with the sources' squared contrasts as weights. 0 to 1; higher is better. NaN when
+    one of the images is constant.
+
+    Args:
+        fused: Fused images, `(B,1,H,W)` in 0..data_range, at least 2x2.
+        ir: Infrared images, same shape.
+        vi: Visible images, same shape.
+        data_range: 1.0 or 255.0.
+        rounded: Round to whole gray levels as the reference does; the gradient passes straight
+            through. `False` leaves the step out, which makes the function smooth.
+
+    Returns:
+        One value per image, `(B,)`.
+
+    Raises:
+        InputError: Shapes or ranges do not fit.
+
+    Example:
+        >>> image = torch.rand(1, 1, 16, 16, dtype=torch.float64)
+        >>> round(qcb(image, image, image).item(), 6)
+        1.0
+    """
+    fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
+    images = stretch(torch.cat([fused, ir, vi], dim=1))
+    if rounded:
+        images = images + (torch.floor(images + 0.5) - images).detach()
+    return _contrast_kept(images, frequency_scale=2.0)
+
+
+def _contrast_kept(images: Tensor, frequency_scale: float) -> Tensor:
+    """Steps 2 to 5 of the definition, `(B,3,H,W)` of fused, infrared, visible to `(B,)`."""
+    defined = torch.isfinite(images).flatten(1).all(dim=1)
+    images = torch.where(defined.view(-1, 1, 1, 1), images, torch.zeros_like(images))
+    contrast = _contrast(_seen(images, frequency_scale))
+    of_fused, of_sources = contrast[:, :1], contrast[:, 1:]
+    kept = _ratio(torch.minimum(of_fused, of_sources), torch.maximum(of_fused, of_sources))
+    strongest = torch.maximum(of_sources[:, :1], of_sources[:, 1:])
+    weights = _ratio(of_sources, strongest) ** 2
+    quality = (weights * kept).sum(dim=1) / weights.sum(dim=1)
+    value = quality.mean(dim=(-2, -1))
+    return torch.where(defined, value, torch.full_like(value, torch.nan))
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """`part / whole` for `0 <= part <= whole`; 1 where there is no contrast at all."""
+    nothing = whole < torch.finfo(whole.dtype).tiny * 1e8
+    ones = torch.ones_like(part)
+    return torch.where(nothing, ones, part / torch.where(nothing, torch.ones_like(whole), whole))
+
+
+@lru_cache(maxsize=8)
+def _sensitivity(
+    height: int, width: int, scale: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Contrast sensitivity, a difference of Gaussians, on the half plane of a real FFT."""
+    down = torch.fft.fftfreq(height, dtype=torch.float64) * (scale * height / 30)
+    across = torch.fft.rfftfreq(width, dtype=torch.float64) * (scale * width / 30)
+    squared = down[:, None] ** 2 + across[None, :] ** 2
+    curve = torch.exp(-squared / 15.3870**2) - 0.7622 * torch.exp(-squared / 1.3456**2)
+    return curve.to(device=device, dtype=dtype)
+
+
+def _seen(images: Tensor, scale: float) -> Tensor:
+    height, width = images.shape[-2:]
+    curve = _sensitivity(height, width, scale, images.dtype, images.device)
+    return torch.fft.irfft2(torch.fft.rfft2(images) * curve, s=(height, width))
+
+
+def _contrast(images: Tensor) -> Tensor:
+    """Local band contrast |blur(2)/blur(4) - 1|, masked: C^3 / (C^2 + 1e-4)."""
+    padded = pad_same(images, _TAPS // 2)
+    fine = correlate_separable(padded, _blur(2.0))
+    coarse = correlate_separable(padded, _blur(4.0))
+    tiny = 10 * torch.finfo(coarse.dtype).eps
+    coarse = torch.where(coarse.abs() < tiny, torch.full_like(coarse, tiny), coarse)
+    contrast = (fine / coarse - 1).abs()
+    squared = contrast**2
+    return contrast * (squared / (squared + 1e-4))
+
+
+@lru_cache(maxsize=4)
+def _blur(sigma: float) -> tuple[float, ...]:
+    """31 taps divided by sqrt(2 pi) sigma, so that the two-dimensional window is not renormed."""
+    norm = math.sqrt(2 * math.pi) * sigma
+    return tuple(tap / norm for tap in gaussian_window(_TAPS, sigma, normalised=False))

@@ -1,0 +1,133 @@
+"""Scoring one image triple, or a batch, with a whole suite of metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mma_unet.errors import InputError
+from mma_unet.metrics.registry import METRICS, SUITES, MetricSpec
+
+Image = npt.NDArray[Any]
+
+
+def suite_specs(suite: str | Iterable[str]) -> tuple[MetricSpec, ...]:
+    """The metrics of a suite, of a single metric's name, or of a list of metric names.
+
+    Raises:
+        InputError: No such suite or metric.
+
+    Example:
+        >>> [spec.label for spec in suite_specs("paper")]
+        ['VIF', 'SSIM', 'PSNR', 'Qabf', 'Qcb']
+    """
+    if isinstance(suite, str):
+        names: Sequence[str] = SUITES.get(suite, (suite,))
+    else:
+        names = tuple(suite)
+    unknown = [name for name in names if name not in METRICS]
+    if unknown or not names:
+        raise InputError(
+            f"There is no suite or metric named {', '.join(unknown) or '(empty)'!r}; "
+            f"suites are {', '.join(SUITES)}."
+        )
+    return tuple(METRICS[name] for name in names)
+
+
+def score(
+    fused: Image, ir: Image, vi: Image, suite: str | Iterable[str] = "paper"
+) -> dict[str, float]:
+    """Score one fused image against its two sources, in float64.
+
+    Colour images are reduced to gray by `round(0.299 R + 0.587 G + 0.114 B)`.
+
+    Args:
+        fused: Fused image, uint8, `(H,W)` gray or `(H,W,3)` RGB.
+        ir: Infrared image of the same height and width.
+        vi: Visible image of the same height and width.
+        suite: A key of `SUITES`, the name of one metric, or several names.
+
+    Returns:
+        Label to value, in the suite's order. A metric that is not defined for these images
+        (too small for it, or constant) is NaN; the others are not affected.
+
+    Raises:
+        InputError: Not uint8 images, sizes differ, or there is no such suite.
+
+    Example:
+        >>> image = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
+        >>> score(image, image, image)["SSIM"]
+        1.0
+    """
+    specs = suite_specs(suite)
+    images = [
+        _luminance(image, name)
+        for name, image in (("fused", fused), ("infrared", ir), ("visible", vi))
+    ]
+    if not images[0].shape == images[1].shape == images[2].shape:
+        sizes = ", ".join("x".join(map(str, image.shape)) for image in images)
+        raise InputError(f"Fused, infrared and visible image differ in size: {sizes}.")
+    tensors = [torch.from_numpy(image.astype(np.float64))[None, None] for image in images]
+    with torch.no_grad():
+        values = _values(tensors[0], tensors[1], tensors[2], specs, 255.0)
+    return {label: float(value) for label, value in values.items()}
+
+
+def score_batch(
+    fused: Tensor,
+    ir: Tensor,
+    vi: Tensor,
+    suite: str | Iterable[str] = "paper",
+    *,
+    data_range: float = 1.0,
+) -> dict[str, Tensor]:
+    """Score a batch of tensors, in their own precision and on their own device.
+
+    Args:
+        fused: Fused images, `(B,1,H,W)` in 0..data_range.
+        ir: Infrared images, same shape.
+        vi: Visible images, same shape.
+        suite: A key of `SUITES`, the name of one metric, or several names.
+        data_range: 1.0 or 255.0.
+
+    Returns:
+        Label to `(B,)`; NaN where an image is not finite, or a metric is not defined for it.
+
+    Raises:
+        InputError: Shapes or ranges do not fit, or there is no such suite.
+    """
+    return _values(fused, ir, vi, suite_specs(suite), data_range)
+
+
+def _values(
+    fused: Tensor, ir: Tensor, vi: Tensor, specs: Iterable[MetricSpec], data_range: float
+) -> dict[str, Tensor]:
+    values = {}
+    for spec in specs:
+        if fused.ndim == 4 and min(fused.shape[-2:]) < spec.min_size:
+            dtype = fused.dtype if fused.is_floating_point() else torch.float64
+            values[spec.label] = torch.full(
+                fused.shape[:1], torch.nan, dtype=dtype, device=fused.device
+            )
+        else:
+            values[spec.label] = spec.function(fused, ir, vi, data_range=data_range)
+    return values
+
+
+def _luminance(image: Image, name: str) -> Image:
+    """Gray `(H,W)` uint8 from gray or RGB uint8."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = getattr(image, "dtype", type(image).__name__)
+        raise InputError(f"The {name} image must be an 8-bit (uint8) array, not {kind}.")
+    if image.ndim not in (2, 3) or image.size == 0 or (image.ndim == 3 and image.shape[2] != 3):
+        raise InputError(f"The {name} image must be (H,W) or (H,W,3), not {tuple(image.shape)}.")
+    if image.ndim == 2:
+        return image
+    # In thousandths, in whole numbers: rounding cannot depend on the order of additions.
+    weights = np.array([299, 587, 114], dtype=np.int64)
+    return ((image.astype(np.int64) @ weights + 500) // 1000).astype(np.uint8)

@@ -1,0 +1,101 @@
+"""Visual information fidelity in the pixel domain (Sheikh and Bovik), from four scales."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mma_unet.metrics._common import centred, prepare
+from mma_unet.metrics._filters import correlate_separable, gaussian_window
+
+MIN_SIZE = 41
+"""Below 41 pixels the fourth scale has no window left."""
+
+_NOISE = 2.0
+_FLAT = 1e-10
+
+
+def vif(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """Visual information fidelity, the mean of VIFp(ir, fused) and VIFp(vi, fused).
+
+    How much of the information a viewer could draw from each source is still in the fused
+    image: 0 nothing, 1 all; above 1 when contrast was raised. Higher is better. A constant
+    source holds no information and counts as fully kept (1), as in CDDFuse's evaluator.
+
+    Args:
+        fused: Fused images, `(B,1,H,W)` in 0..data_range, at least 41x41.
+        ir: Infrared images, same shape.
+        vi: Visible images, same shape.
+        data_range: 1.0 or 255.0.
+
+    Returns:
+        One value per image, `(B,)`.
+
+    Raises:
+        InputError: Shapes or ranges do not fit, or the images are smaller than 41x41.
+
+    Example:
+        >>> image = torch.rand(1, 1, 48, 48, dtype=torch.float64)
+        >>> round(vif(image, image, image).item(), 6)
+        1.0
+    """
+    fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
+    from_ir, from_vi = _vif_pair(fused, ir, vi)
+    return (from_ir + from_vi) / 2
+
+
+def vif_sum(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """VIFp(ir, fused) + VIFp(vi, fused): twice `vif`, the number many papers print."""
+    return 2 * vif(fused, ir, vi, data_range=data_range)
+
+
+def vif_ir(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """The infrared half of `vif`: VIFp(ir, fused)."""
+    fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
+    return _vif_pair(fused, ir, vi)[0]
+
+
+def vif_vi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """The visible half of `vif`: VIFp(vi, fused)."""
+    fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
+    return _vif_pair(fused, ir, vi)[1]
+
+
+def _vif_pair(fused: Tensor, ir: Tensor, vi: Tensor) -> tuple[Tensor, Tensor]:
+    """VIFp of both sources at once; the fused image's statistics are computed once."""
+    level = torch.cat([centred(fused), centred(ir), centred(vi)], dim=1)
+    kept = level.new_zeros(level.shape[0], 2)
+    there = level.new_zeros(level.shape[0], 2)
+    for scale in range(1, 5):
+        size = 2 ** (5 - scale) + 1
+        window = gaussian_window(size, size / 5)
+        if scale > 1:
+            level = correlate_separable(level, window)[..., ::2, ::2]
+        kept_here, there_here = _information(level, window)
+        kept, there = kept + kept_here, there + there_here
+    empty = there == 0
+    ratio = kept / torch.where(empty, torch.ones_like(there), there)
+    ratio = torch.where(empty, torch.ones_like(ratio), ratio)
+    return ratio[:, 0], ratio[:, 1]
+
+
+def _information(level: Tensor, window: tuple[float, ...]) -> tuple[Tensor, Tensor]:
+    """Information kept and information there at one scale: `(B,3,h,w) -> (B,2), (B,2)`."""
+    sources, fused = level[:, 1:], level[:, :1]
+    local = correlate_separable(torch.cat([level, level**2, sources * fused], dim=1), window)
+    means, squares, products = local[:, :3], local[:, 3:6], local[:, 6:]
+    variances = (squares - means**2).clamp(min=0)
+    covariance = products - means[:, 1:] * means[:, :1]
+    var_fused, var_source = variances[:, :1], variances[:, 1:]
+
+    has_detail = var_source >= _FLAT
+    var_source = torch.where(has_detail, var_source, torch.zeros_like(var_source))
+    gain = covariance / (torch.where(has_detail, var_source, torch.ones_like(covariance)) + _FLAT)
+    # No gain without detail in the source or in the fused image; a negative one counts as none.
+    faithful = has_detail & (var_fused >= _FLAT) & (gain >= 0)
+    gain = torch.where(faithful, gain, torch.zeros_like(gain))
+    residual = (var_fused - gain * covariance).clamp(min=_FLAT)
+
+    kept = torch.log1p(gain**2 * var_source / (residual + _NOISE))
+    there = torch.log1p(var_source / _NOISE)
+    return kept.sum(dim=(-2, -1)), there.sum(dim=(-2, -1))

@@ -1,0 +1,102 @@
+"""What a run leaves behind as it goes: the curve as CSV and a grid of validation samples."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mma_unet.data import from_float, write_image
+
+__all__ = ["CurveWriter", "SampleGrid"]
+
+
+class CurveWriter(L.Callback):
+    """One CSV row per epoch: epoch, step, seconds, learning rate, training and validation losses.
+
+    Unlike Lightning's own CSV logger it survives a resume: rows of epochs that are run again are
+    replaced, the others stay.
+
+    Args:
+        path: The CSV file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.start = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+        """Start the clock."""
+        self.start = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+        """Add the row of this epoch."""
+        if not trainer.is_global_zero:
+            return
+        epoch = trainer.current_epoch
+        row: dict[str, str] = {
+            "epoch": str(epoch),
+            "step": str(trainer.global_step),
+            "seconds": f"{time.monotonic() - self.start:.1f}",
+            "lr": f"{trainer.optimizers[0].param_groups[0]['lr']:.3e}",
+        }
+        # Not validated this epoch: the trainer still holds the values of an earlier one.
+        validated = (epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        for name, value in sorted(trainer.callback_metrics.items()):
+            if name.startswith("train_") or validated:
+                row[name] = f"{float(value):.6g}"
+        rows = [r for r in self._rows() if int(r["epoch"]) < epoch] + [row]
+        columns = list(dict.fromkeys(key for r in rows for key in r))
+        part = self.path.with_suffix(".part")
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+        part.replace(self.path)
+
+    def _rows(self) -> list[dict[str, str]]:
+        if not self.path.is_file():
+            return []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            return [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+class SampleGrid(L.Callback):
+    """After each validation, a PNG of fixed pairs: sources and result side by side.
+
+    Args:
+        folder: Where the pictures go, as `epoch_0007.png`.
+        samples: How many pairs, spread over the validation set.
+        side: Side of each picture in pixels.
+    """
+
+    def __init__(self, folder: Path, samples: int = 6, side: int = 224) -> None:
+        self.folder, self.samples, self.side = folder, samples, side
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Draw the grid."""
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        dataset = trainer.datamodule.val_set  # type: ignore[attr-defined]
+        step = max(len(dataset) // self.samples, 1)
+        items = [dataset[i] for i in range(0, len(dataset), step)][: self.samples]
+        batch: dict[str, Any] = {
+            key: torch.stack([item[key] for item in items]).to(pl_module.device)
+            for key in ("ir", "vi")
+        }
+        with torch.no_grad():
+            columns: list[Tensor] = pl_module.pictures(batch)  # type: ignore[operator]
+        wide = torch.cat([self._as_rgb(column) for column in columns], dim=3)
+        sheet = torch.cat(list(wide), dim=1).permute(1, 2, 0).cpu().numpy()
+        path = self.folder / f"epoch_{trainer.current_epoch:04d}.png"
+        write_image(path, from_float(sheet, "uint8"))
+
+    def _as_rgb(self, image: Tensor) -> Tensor:
+        small = F.interpolate(image.float(), size=(self.side, self.side), mode="bilinear")
+        return small.clamp(0, 1).expand(-1, 3, -1, -1)

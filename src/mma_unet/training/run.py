@@ -1,0 +1,192 @@
+"""Running a recipe: stage I for VI, stage I for IR, stage II; resumable at any point."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+import yaml
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from mma_unet.errors import InputError
+from mma_unet.models import IRUNet, MMAUNet, VIUNet, save_model
+from mma_unet.training.callbacks import CurveWriter, SampleGrid
+from mma_unet.training.pairs_data import PairsData, open_splits
+from mma_unet.training.recipe import STAGES, Recipe, StageSettings
+from mma_unet.training.scoring import score_model
+from mma_unet.training.sync_norm import SyncBatchNormCPU
+from mma_unet.training.tasks import FusionTask, ReconstructionTask
+
+__all__ = ["train"]
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    stages: Sequence[str] = STAGES,
+    progress: bool = True,
+    **trainer_options: Any,
+) -> Path | None:
+    """Train by `recipe` into the folder `out`; run it again to resume after an interruption.
+
+    Each stage leaves `curve.csv`, TensorBoard logs, samples, a checkpoint of the last epoch and,
+    when finished, `weights.safetensors` in `out/STAGE`. A finished stage is not run again. The
+    last stage writes `out/NAME.safetensors`, the weights with their card.
+
+    Args:
+        recipe: What to do.
+        out: Run folder.
+        stages: Which of `"vi"`, `"ir"`, `"fusion"` to run; they need the earlier ones finished.
+        progress: Show a progress bar.
+        **trainer_options: Passed to `lightning.Trainer`: `devices`, `num_nodes`, `accelerator`,
+            `strategy`, ...
+
+    Returns:
+        The weights file, if the fusion stage was run.
+
+    Raises:
+        InputError: If `out` holds a run of another recipe, an earlier stage is missing, or the
+            data is.
+    """
+    unknown = set(stages) - set(STAGES)
+    if unknown:
+        raise InputError(f"unknown stage(s) {', '.join(sorted(unknown))}; use vi, ir, fusion")
+    out = Path(out)
+    _claim(out, recipe)
+    L.seed_everything(recipe.seed, workers=True, verbose=False)
+    data = PairsData(recipe.data, channels=recipe.model.in_channels, seed=recipe.seed)
+    run = _Run(recipe, out, data, progress, trainer_options)
+
+    vi_unet = VIUNet(recipe.model)
+    run.stage("vi", vi_unet, ReconstructionTask(vi_unet, recipe.vi), "vi" in stages)
+    if not {"ir", "fusion"} & set(stages):
+        return None
+    ir_unet = IRUNet(recipe.model)
+    guide = vi_unet if recipe.model.guided else None
+    run.stage("ir", ir_unet, ReconstructionTask(ir_unet, recipe.ir, guide), "ir" in stages)
+    if "fusion" not in stages:
+        return None
+    model = MMAUNet.from_stage_one(vi_unet, ir_unet)
+    run.stage("fusion", model, FusionTask(model, recipe.fusion), True)
+    return run.finish(model)
+
+
+def _claim(out: Path, recipe: Recipe) -> None:
+    """Write the recipe into a new run folder, or check that an old one is a run of it."""
+    path = out / "recipe.yaml"
+    values = recipe.to_dict()
+    if path.is_file():
+        if yaml.safe_load(path.read_text(encoding="utf-8")) != values:
+            raise InputError(
+                f"{path}: this folder holds a run of another recipe; choose another --out, or "
+                "remove the folder"
+            )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    part.replace(path)
+
+
+class _Run:
+    """The state shared by the stages of one run."""
+
+    def __init__(
+        self, recipe: Recipe, out: Path, data: PairsData, progress: bool, options: dict[str, Any]
+    ) -> None:
+        self.recipe, self.out, self.data = recipe, out, data
+        self.progress, self.options = progress, options
+        self.is_main = True
+
+    def stage(self, name: str, network: nn.Module, task: L.LightningModule, wanted: bool) -> None:
+        """Train `network` by `task`, or load it if the stage has been finished before."""
+        folder = self.out / name
+        done = folder / "weights.safetensors"
+        if done.is_file():
+            network.load_state_dict(load_file(done))
+        elif wanted:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._fit(task, folder, getattr(self.recipe, name))
+            if self.is_main:
+                part = done.with_suffix(".part")
+                state = {k: v.cpu().contiguous() for k, v in network.state_dict().items()}
+                save_file(state, part)
+                part.replace(done)
+        else:
+            raise InputError(f"{self.out}: stage {name!r} has not been trained; run it first")
+        network.requires_grad_(True)
+
+    def _fit(self, task: L.LightningModule, folder: Path, settings: StageSettings) -> None:
+        start = time.monotonic()
+        checkpoint = ModelCheckpoint(
+            folder, "last", save_top_k=1, enable_version_counter=False, every_n_epochs=1
+        )
+        callbacks: list[Callback] = [
+            CurveWriter(folder / "curve.csv"),
+            SampleGrid(folder / "samples"),
+            checkpoint,
+        ]
+        if self.progress:
+            callbacks.append(RichProgressBar())
+        trainer = L.Trainer(
+            max_epochs=settings.epochs,
+            check_val_every_n_epoch=min(settings.val_every, settings.epochs),
+            precision=self.recipe.precision,  # type: ignore[arg-type]
+            logger=TensorBoardLogger(folder, name="", version="tensorboard"),
+            callbacks=callbacks,
+            enable_progress_bar=self.progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            use_distributed_sampler=False,
+            **_synchronised(self.options),
+        )
+        last = folder / "last.ckpt"
+        trainer.fit(
+            task,
+            datamodule=self.data,
+            ckpt_path=str(last) if last.is_file() else None,
+            weights_only=True,
+        )
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        self.is_main = trainer.is_global_zero
+        log.info("%s: %d epochs in %.0f s", folder, settings.epochs, time.monotonic() - start)
+
+    def finish(self, model: MMAUNet) -> Path:
+        """Score the model and write its weights with their card."""
+        target = self.out / f"{self.recipe.name}.safetensors"
+        if not self.is_main or target.is_file():
+            return target
+        final = copy.deepcopy(model).cpu().eval()
+        recipe = self.recipe
+        splits = dict.fromkeys((*recipe.data.val, *recipe.data.test))
+        with torch.inference_mode():
+            scores = {
+                split: score_model(final, open_splits((split,), recipe.data.root))
+                for split in splits
+            }
+        data = {split: len(open_splits((split,), recipe.data.root)) for split in recipe.data.train}
+        return save_model(final, target, recipe=recipe.to_dict(), data=data, scores=scores)
+
+
+def _synchronised(options: dict[str, Any]) -> dict[str, Any]:
+    """Add synchronised batch norm where several processes share a batch."""
+    several = options.get("devices", 1) not in (1, "1", "auto") or options.get("num_nodes", 1) > 1
+    if not several:
+        return options
+    if options.get("accelerator") == "cpu":
+        return {**options, "plugins": [SyncBatchNormCPU()]}
+    return {**options, "sync_batchnorm": True}

@@ -1,0 +1,159 @@
+"""What is optimised in each stage, as Lightning modules; the networks know nothing of this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from mma_unet.losses import FusionLoss, reconstruction_loss
+from mma_unet.models import IRUNet, MMAUNet, VIUNet
+from mma_unet.training.recipe import StageSettings
+
+__all__ = ["FusionTask", "ReconstructionTask"]
+
+
+class _Task(L.LightningModule):
+    """Optimiser, schedule and logging shared by both stages; a subclass gives `losses`."""
+
+    def __init__(self, settings: StageSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.frozen = nn.ModuleList()
+
+    def keep_frozen(self, *modules: nn.Module) -> None:
+        """Neither train these modules nor update their batch-norm statistics."""
+        for module in modules:
+            module.requires_grad_(False)
+            self.frozen.append(module)
+
+    def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """The loss under `"loss"`, and its terms by name."""
+        raise NotImplementedError
+
+    def pictures(self, batch: dict[str, Any]) -> list[Tensor]:
+        """Columns for the grid of validation samples: sources and result, `(B, C, H, W)`."""
+        raise NotImplementedError
+
+    def on_train_epoch_start(self) -> None:
+        """Keep frozen parts in evaluation mode, whatever the trainer set."""
+        self.frozen.eval()
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:  # noqa: ARG002
+        """One step; the epoch's means are logged as `train_*`."""
+        return self._step(batch, "train")
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:  # noqa: ARG002
+        """The validation loss, logged as `val_*`."""
+        self._step(batch, "val")
+
+    def _step(self, batch: dict[str, Any], split: str) -> Tensor:
+        losses = self.losses(batch)
+        self.log_dict(
+            {f"{split}_{name}": value.detach() for name, value in losses.items()},
+            on_step=False,
+            on_epoch=True,
+            sync_dist=True,
+            batch_size=len(batch["ir"]),
+            prog_bar=True,
+        )
+        return losses["loss"]
+
+    def configure_optimizers(self) -> Any:
+        """AdamW and cosine annealing to zero (paper section 4.1)."""
+        optimizer = torch.optim.AdamW(
+            (p for p in self.parameters() if p.requires_grad),
+            lr=self.settings.lr,
+            weight_decay=self.settings.weight_decay,
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(steps, 1))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+def _channels(image: Tensor, channels: int) -> Tensor:
+    """Repeat a single channel if the network takes three; lay out for fast convolutions."""
+    expanded = image.expand(-1, channels, -1, -1) if image.shape[1] != channels else image
+    return expanded.contiguous(memory_format=torch.channels_last)
+
+
+class ReconstructionTask(_Task):
+    """Stage I: reconstruct one modality (equation 1).
+
+    Args:
+        unet: The network to train.
+        settings: Budget and optimiser.
+        guide: For a guided IR-UNet, the trained VI-UNet; it is frozen.
+    """
+
+    def __init__(
+        self, unet: VIUNet | IRUNet, settings: StageSettings, guide: VIUNet | None = None
+    ) -> None:
+        super().__init__(settings)
+        self.unet = unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.guide = guide
+        if guide is not None:
+            self.keep_frozen(guide)
+
+    def reconstruct(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """`(image, output)` of a batch, each `(B, in_channels, H, W)`; output is unclipped."""
+        channels = self.unet.config.in_channels
+        vi = _channels(batch["vi"], channels)
+        if isinstance(self.unet, VIUNet):
+            return vi, self.unet(vi).float()
+        guide: list[Tensor] = []
+        if self.guide is not None:
+            with torch.no_grad():
+                guide = self.guide.encoder(vi)
+        ir = _channels(batch["ir"], channels)
+        return ir, self.unet(ir, guide).float()
+
+    def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """Mean squared error of the reconstruction."""
+        return {"loss": reconstruction_loss(*self.reconstruct(batch))}
+
+    def pictures(self, batch: dict[str, Any]) -> list[Tensor]:
+        """Image and reconstruction."""
+        return list(self.reconstruct(batch))
+
+
+class FusionTask(_Task):
+    """Stage II: fuse, with the loss of equation 5.
+
+    Args:
+        model: The fusion network on stage-I encoders.
+        settings: Budget, optimiser, loss, and whether the encoders stay frozen.
+    """
+
+    def __init__(self, model: MMAUNet, settings: StageSettings) -> None:
+        super().__init__(settings)
+        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.loss = FusionLoss(settings.loss)
+        if settings.freeze_encoders:
+            self.keep_frozen(model.vi_encoder, model.ir_encoder)
+
+    def fuse(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+        """`(fused, ir, vi)` of a batch, each `(B, in_channels, H, W)`; fused is unclipped."""
+        model = self.model
+        ir, vi = (_channels(batch[key], model.config.in_channels) for key in ("ir", "vi"))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not len(self.frozen)):
+            ir_features, vi_features = model.encode(ir, vi)
+        fused = model.decoder(model.fusion(vi_features, ir_features))
+        return fused.float(), ir, vi
+
+    def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """The fusion loss and its terms, computed in single precision."""
+        fused, ir, vi = self.fuse(batch)
+        with torch.autocast(fused.device.type, enabled=False):
+            losses: dict[str, Tensor] = self.loss(fused, ir, vi)
+        return losses
+
+    def pictures(self, batch: dict[str, Any]) -> list[Tensor]:
+        """IR, VI and the fused image."""
+        fused, ir, vi = self.fuse(batch)
+        return [ir, vi, fused]

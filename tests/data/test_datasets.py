@@ -1,0 +1,163 @@
+"""Items, reproducible randomness, the cache, mixing."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from mma_unet.data import datasets
+from mma_unet.data.datasets import PairedImages, mix
+from mma_unet.data.images import read_image, write_image
+from mma_unet.data.pairs import Pair, find_pairs
+from mma_unet.data.transforms import CentreCrop, PairedAugment
+from mma_unet.errors import InputError
+
+MakePairs = Callable[..., tuple[Path, Path]]
+
+
+def _stack(items: Sequence[datasets.Item]) -> torch.Tensor:
+    return torch.stack([torch.cat([item["ir"], item["vi"]]) for item in items])
+
+
+def test_an_item(make_pairs: MakePairs) -> None:
+    pairing = find_pairs(*make_pairs())
+    grey, colour = PairedImages(pairing), PairedImages(pairing.pairs, channels=3)
+    rgb = read_image(pairing.pairs[1].vi)
+    assert grey[1]["name"] == "1"
+    assert grey[1]["ir"].shape == grey[1]["vi"].shape == (1, 24, 32)
+    assert grey[1]["ir"].dtype == grey[1]["vi"].dtype == torch.float32
+    np.testing.assert_array_equal(
+        grey[1]["ir"][0].numpy(), read_image(pairing.pairs[1].ir).astype(np.float32) / 255
+    )
+    np.testing.assert_array_equal(
+        colour[1]["vi"].numpy(), rgb.transpose(2, 0, 1).astype(np.float32) / 255
+    )
+    expected = rgb.astype(np.float64) @ [0.299, 0.587, 0.114] / 255
+    assert np.abs(grey[1]["vi"][0].numpy() - expected).max() < 0.6 / 255
+
+
+def test_sixteen_bits_keep_their_depth(make_pairs: MakePairs) -> None:
+    pairing = find_pairs(*make_pairs(count=1, dtype="uint16"))
+    stored = read_image(pairing.pairs[0].ir)
+    for transform in (None, CentreCrop(24)):
+        ir = PairedImages(pairing, transform=transform)[0]["ir"][0].numpy()
+        assert len(np.unique(ir)) > 300, "more levels than eight bits have"
+        assert np.isin(np.floor(ir * 65535 + 0.5).astype(np.uint16), stored).all()
+
+
+def test_colour_ir_and_grey_vi(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    write_image(tmp_path / "ir.png", rng.integers(0, 255, (8, 9, 3), dtype=np.uint8))
+    write_image(tmp_path / "vi.png", rng.integers(0, 255, (8, 9), dtype=np.uint8))
+    item = PairedImages(find_pairs(tmp_path / "ir.png", tmp_path / "vi.png"), channels=3)[0]
+    assert item["ir"].shape == (1, 8, 9)
+    assert item["vi"].shape == (3, 8, 9)
+    assert torch.equal(item["vi"][0], item["vi"][2])
+
+
+def test_randomness_comes_from_seed_epoch_and_index(make_pairs: MakePairs) -> None:
+    pairing = find_pairs(*make_pairs())
+
+    def epoch(number: int, seed: int = 0) -> torch.Tensor:
+        dataset = PairedImages(pairing, transform=PairedAugment(16), seed=seed)
+        dataset.set_epoch(number)
+        return _stack(list(dataset))
+
+    assert torch.equal(epoch(0), epoch(0))
+    assert not torch.equal(epoch(0), epoch(1))
+    assert not torch.equal(epoch(0), epoch(0, seed=1))
+
+
+def test_items_of_one_file_differ_by_index(make_pairs: MakePairs) -> None:
+    pair = find_pairs(*make_pairs(count=1)).pairs[0]
+    dataset = PairedImages([pair, pair], transform=PairedAugment(16))
+    assert not torch.equal(dataset[0]["ir"], dataset[1]["ir"])
+
+
+def test_persistent_workers_see_the_epoch_and_change_nothing(make_pairs: MakePairs) -> None:
+    dataset = PairedImages(find_pairs(*make_pairs(count=5)), transform=PairedAugment(16))
+    loader = DataLoader(dataset, batch_size=2, num_workers=2, persistent_workers=True)
+    for epoch in range(2):
+        dataset.set_epoch(epoch)
+        expected = _stack(list(dataset))
+        got = torch.cat([torch.cat([b["ir"], b["vi"]], dim=1) for b in loader])
+        assert torch.equal(got, expected), f"epoch {epoch}"
+
+
+def test_the_cache_reads_once_and_changes_nothing(
+    make_pairs: MakePairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairing = find_pairs(*make_pairs(count=2))
+    plain = _stack(list(PairedImages(pairing, transform=PairedAugment(16))))
+    reads: list[Path] = []
+
+    def counted(path: Path) -> np.ndarray:
+        reads.append(path)
+        return read_image(path)
+
+    monkeypatch.setattr(datasets, "read_image", counted)
+    dataset = PairedImages(pairing, transform=PairedAugment(16), cache=True)
+    dataset.preload()
+    assert len(reads) == 4
+    for _ in range(2):
+        assert torch.equal(_stack(list(dataset)), plain)
+    assert len(reads) == 4
+
+
+def test_a_cached_item_is_not_changed_by_its_user(make_pairs: MakePairs) -> None:
+    for dtype in ("uint8", "uint16"):
+        dataset = PairedImages(find_pairs(*make_pairs(count=1, dtype=dtype)), cache=True)
+        before = dataset[0]["ir"].clone()
+        dataset[0]["ir"].zero_()
+        assert torch.equal(dataset[0]["ir"], before), dtype
+
+
+def test_sizes_that_differ(tmp_path: Path) -> None:
+    write_image(tmp_path / "ir.png", np.zeros((8, 9), np.uint8))
+    write_image(tmp_path / "vi.png", np.zeros((8, 10), np.uint8))
+    dataset = PairedImages([Pair("a", tmp_path / "ir.png", tmp_path / "vi.png")])
+    with pytest.raises(InputError, match=r"ir\.png is 9x8 and .*vi\.png is 10x8"):
+        dataset[0]
+
+
+def test_bad_settings(make_pairs: MakePairs) -> None:
+    with pytest.raises(InputError, match="without pairs"):
+        PairedImages([])
+    pairing = find_pairs(*make_pairs())
+    with pytest.raises(InputError, match="channels is 2"):
+        PairedImages(pairing, channels=2)  # type: ignore[arg-type]
+    with pytest.raises(IndexError):
+        PairedImages(pairing)[3]
+    assert PairedImages(pairing)[-1]["name"] == "2"
+
+
+def test_mix(make_pairs: MakePairs) -> None:
+    small = PairedImages(find_pairs(*make_pairs(count=2, ir="a/ir", vi="a/vi")))
+    large = PairedImages(find_pairs(*make_pairs(count=8, ir="b/ir", vi="b/vi", seed=1)))
+    mixed = mix([small, large], [3, 1])
+    assert len(mixed) == 10
+    assert torch.equal(mixed[2]["ir"], large[0]["ir"])
+    torch.testing.assert_close(mixed.sample_weights[:2].sum().item(), 0.75)
+    drawn = list(mixed.sampler(4000, torch.Generator().manual_seed(0)))
+    assert sum(i < 2 for i in drawn) / 4000 == pytest.approx(0.75, abs=0.03)
+    mixed.set_epoch(4)
+    assert small.epoch == large.epoch == 4
+    assert not mix([small, large]).weighted
+    torch.testing.assert_close(
+        mix([small, large]).sample_weights, torch.full((10,), 0.1, dtype=torch.float64)
+    )
+
+
+def test_bad_mixes(make_pairs: MakePairs) -> None:
+    pairing = find_pairs(*make_pairs())
+    grey, colour = PairedImages(pairing), PairedImages(pairing, channels=3)
+    with pytest.raises(InputError, match="nothing to mix"):
+        mix([])
+    with pytest.raises(InputError, match="cannot be mixed"):
+        mix([grey, colour])
+    for weights in ([1.0], [1.0, 0.0], [1.0, float("nan")]):
+        with pytest.raises(InputError, match="mixing weights"):
+            mix([grey, grey], weights)

@@ -1,0 +1,108 @@
+"""Both images of a pair get the same crop and the same flips."""
+
+import pytest
+import torch
+
+from mma_unet.data.transforms import CentreCrop, PairedAugment
+from mma_unet.errors import InputError
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _coordinates(height: int, width: int) -> torch.Tensor:
+    """An image whose two channels are the row and the column, each in [0, 1]."""
+    rows = torch.linspace(0, 1, height)[:, None].expand(height, width)
+    columns = torch.linspace(0, 1, width)[None].expand(height, width)
+    return torch.stack([rows, columns])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_same_window_and_flips(seed: int) -> None:
+    image = _coordinates(50, 70)
+    ir, vi = PairedAugment(32)(image, image.clone(), _generator(seed))
+    assert ir.shape == vi.shape == (2, 32, 32)
+    assert torch.equal(ir, vi)
+
+
+def test_windows_differ_and_cover_the_range_of_scales() -> None:
+    image = _coordinates(60, 80)
+    augment = PairedAugment(16, scale=(0.2, 1.0), flip=False)
+    shares, flipped = [], 0
+    for seed in range(200):
+        crop, _ = augment(image, image, _generator(seed))
+        spans = crop.amax((1, 2)) - crop.amin((1, 2))
+        shares.append(float(spans[0] * spans[1]))
+        flipped += int(crop[0, 0, 0] > crop[0, -1, 0])
+    assert flipped == 0
+    assert min(shares) < 0.25
+    assert max(shares) > 0.75
+
+
+def test_flips_happen_half_of_the_time_each() -> None:
+    image = _coordinates(40, 40)
+    crops = [PairedAugment(16)(image, image, _generator(seed))[0] for seed in range(200)]
+    vertical = sum(bool(c[0, 0, 0] > c[0, -1, 0]) for c in crops)
+    horizontal = sum(bool(c[1, 0, 0] > c[1, 0, -1]) for c in crops)
+    assert 70 < vertical < 130
+    assert 70 < horizontal < 130
+
+
+def test_the_generator_decides() -> None:
+    image = torch.rand(1, 40, 50, generator=_generator(1))
+    augment = PairedAugment(16)
+    first = augment(image, image, _generator(5))[0]
+    assert torch.equal(first, augment(image, image, _generator(5))[0])
+    assert not torch.equal(first, augment(image, image, _generator(6))[0])
+
+
+@pytest.mark.parametrize("transform", [PairedAugment(20), CentreCrop(20)])
+def test_bytes_and_floats_agree(transform: PairedAugment | CentreCrop) -> None:
+    image = torch.randint(0, 256, (3, 30, 40), dtype=torch.uint8, generator=_generator(0))
+    from_bytes = transform(image[:1], image, _generator(3))
+    from_floats = transform(image[:1] / 255, image / 255, _generator(3))
+    for a, b in zip(from_bytes, from_floats, strict=True):
+        assert a.dtype == torch.float32
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("transform", [PairedAugment(64), CentreCrop(64)])
+@pytest.mark.parametrize("size", [(20, 90), (90, 20), (63, 63), (1, 1)])
+def test_images_smaller_than_the_crop(
+    transform: PairedAugment | CentreCrop, size: tuple[int, int]
+) -> None:
+    image = torch.rand(1, *size)
+    ir, vi = transform(image, image.repeat(3, 1, 1), _generator(0))
+    assert ir.shape == (1, 64, 64)
+    assert vi.shape == (3, 64, 64)
+    assert 0 <= ir.min() <= ir.max() <= 1
+
+
+def test_shrinking_is_antialiased() -> None:
+    checks = ((torch.arange(64)[:, None] + torch.arange(64)) % 2).float()[None]
+    crop, _ = PairedAugment(8, scale=(1, 1), ratio=(1, 1), flip=False)(checks, checks)
+    assert (crop - 0.5).abs().max() < 0.1
+
+
+def test_centre_crop_takes_the_centre() -> None:
+    image = _coordinates(51, 71)
+    crop, _ = CentreCrop(11)(image, image)
+    assert torch.equal(crop, image[:, 20:31, 30:41])
+
+
+@pytest.mark.parametrize("transform", [PairedAugment(8), CentreCrop(8)])
+def test_sizes_that_differ(transform: PairedAugment | CentreCrop) -> None:
+    with pytest.raises(InputError, match="one size"):
+        transform(torch.rand(1, 10, 10), torch.rand(1, 10, 11))
+
+
+def test_settings_that_make_no_sense() -> None:
+    with pytest.raises(InputError, match="crop size"):
+        PairedAugment(0)
+    with pytest.raises(InputError, match="crop scale"):
+        PairedAugment(8, scale=(0.5, 0.2))
+    with pytest.raises(InputError, match="crop ratio"):
+        PairedAugment(8, ratio=(0, 1))
+    with pytest.raises(InputError, match="crop size"):
+        CentreCrop(0)
