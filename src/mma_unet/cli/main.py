@@ -9,9 +9,10 @@ import warnings
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 import mma_unet
-from mma_unet.cli import train
+from mma_unet.cli import data, fuse, train
 from mma_unet.cli.common import console, errors
 from mma_unet.errors import InputError
 
@@ -22,7 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(fuse.fuse)
 app.command()(train.train)
+app.add_typer(data.app)
 
 
 def _version(wanted: bool) -> None:
@@ -52,7 +55,9 @@ def run() -> None:
     try:
         app()
     except InputError as error:
-        errors.print(f"[bold red]mma-unet:[/bold red] {error}", highlight=False, soft_wrap=True)
+        errors.print(
+            f"[bold red]mma-unet:[/bold red] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         errors.print("Interrupted; run the same command again to go on.")

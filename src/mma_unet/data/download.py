@@ -106,9 +106,7 @@ def _recorded(record: Path) -> str | None:
     return found.group() if found else None
 
 
-def _fetch(
-    url: str, part: Path, progress: Progress | None, attempts: int, timeout: float
-) -> None:
+def _fetch(url: str, part: Path, progress: Progress | None, attempts: int, timeout: float) -> None:
     reason = "no attempt was made"
     for _ in range(max(attempts, 1)):
         try:

@@ -1,1 +1,6 @@
-"""inference."""
+"""Inference: `Fuser`, the one engine under the library, the command line and everything else."""
+
+from mma_unet.inference.folder import Outcome, Task, fuse_files, plan
+from mma_unet.inference.fuser import Fuser
+
+__all__ = ["Fuser", "Outcome", "Task", "fuse_files", "plan"]

@@ -125,3 +125,12 @@ def sobel(images: Tensor, mode: str = "constant") -> tuple[Tensor, Tensor]:
     right = smooth[..., 2:] - smooth[..., :-2]
     down = step[..., :-2] + 2 * step[..., 1:-1] + step[..., 2:]
     return right, down
+
+
+def prewitt(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Prewitt differences to the right and downwards with a border of zeros, sizes kept."""
+    padded = pad_same(images, 1)
+    top, middle, bottom = padded[..., :-2, :], padded[..., 1:-1, :], padded[..., 2:, :]
+    smooth, step = top + middle + bottom, bottom - top
+    right = smooth[..., 2:] - smooth[..., :-2]
+    return right, step[..., :-2] + step[..., 1:-1] + step[..., 2:]

@@ -1,0 +1,102 @@
+"""Fusing a list of pairs of files into a folder: skipping what is done, listing what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mma_unet.data import Pair, write_image
+from mma_unet.errors import InputError
+from mma_unet.inference.fuser import Fuser
+from mma_unet.inference.sources import Source
+
+__all__ = ["Outcome", "Task", "fuse_files", "plan", "refuse_source"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One pair of files and where its fused image goes."""
+
+    pair: Pair
+    target: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: `"fused"`, `"skipped"` (done before) or `"failed"`."""
+
+    task: Task
+    status: str
+    reason: str = ""
+
+
+def plan(pairs: Sequence[Pair], out: Path, suffix: str | None = None) -> list[Task]:
+    """Name the output of each pair in the folder `out`, after its visible file.
+
+    Args:
+        pairs: Pairs of files.
+        out: Folder for the results.
+        suffix: Extension of the results, e.g. `".png"`; that of the visible file by default.
+
+    Raises:
+        InputError: If a result would overwrite a source image.
+    """
+    tasks = [Task(pair, out / (pair.name + (suffix or pair.vi.suffix))) for pair in pairs]
+    for task in tasks:
+        refuse_source(task.target, task.pair)
+    return tasks
+
+
+def refuse_source(target: Path, pair: Pair) -> None:
+    """Raise an `InputError` if `target` is one of the source images of `pair`."""
+    for source in (pair.ir, pair.vi):
+        if target.resolve() == source.resolve():
+            raise InputError(f"{target} is a source image: choose another output for -o")
+
+
+def fuse_files(
+    fuser: Fuser, tasks: Sequence[Task], *, overwrite: bool = False, batch_size: int = 1
+) -> Iterator[Outcome]:
+    """Fuse pairs of files one batch after the other; one that fails does not stop the rest.
+
+    Args:
+        fuser: Does the work.
+        tasks: What to fuse, from `plan`.
+        overwrite: Fuse again what is there already.
+        batch_size: Pairs of one size that are fused together.
+
+    Yields:
+        The outcome of each task, as it is known.
+    """
+    waiting: list[Task] = []
+    for task in tasks:
+        if not overwrite and task.target.exists():
+            yield Outcome(task, "skipped")
+        else:
+            waiting.append(task)
+    for start in range(0, len(waiting), batch_size):
+        ready: list[tuple[Task, tuple[Source, Source]]] = []
+        for task in waiting[start : start + batch_size]:
+            try:
+                ready.append((task, fuser.read(task.pair.ir, task.pair.vi)))
+            except InputError as error:
+                yield Outcome(task, "failed", str(error))
+        yield from _fuse(fuser, ready)
+
+
+def _fuse(fuser: Fuser, ready: list[tuple[Task, tuple[Source, Source]]]) -> Iterator[Outcome]:
+    try:
+        results = fuser.fuse_sources([sources for _, sources in ready])
+    except InputError as error:
+        yield from (Outcome(task, "failed", str(error)) for task, _ in ready)
+        return
+    for (task, _), image in zip(ready, results, strict=True):
+        try:
+            write_image(task.target, np.asarray(image))
+        except InputError as error:
+            yield Outcome(task, "failed", str(error))
+        else:
+            yield Outcome(task, "fused")

@@ -1,0 +1,156 @@
+"""`Fuser`: the one place that knows the whole way of a pair, from files or arrays to a result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mma_unet.errors import InputError
+from mma_unet.inference.sources import (
+    IR_RANGES,
+    Array,
+    Image,
+    Source,
+    luminance,
+    read_source,
+    restore,
+)
+from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model
+
+__all__ = ["Fuser"]
+
+
+class Fuser:
+    """Fuse registered infrared and visible images of any size, grey or colour, 8 or 16 bit.
+
+    The network fuses the luminance; the result takes the colour of the visible image, its size
+    and its sample type.
+
+    Args:
+        model: Shipped weights by name, the path of a weights file, or a network.
+        device: `"auto"` (CUDA if there is one), `"cpu"`, `"cuda"`, `"cuda:1"`, ...
+        gray: Return the fused luminance without colour.
+        colour: `"luminance"` fuses the luminance and restores the chroma of VI; `"rgb"` gives the
+            three channels to a network that takes three, as the paper does.
+        ir_range: `"full"` divides integers by the largest value of their type; `"auto"` stretches
+            the 0.1 % to 99.9 % quantiles of the IR image to the full range, as raw 14- or 16-bit
+            thermal counts need.
+
+    Raises:
+        InputError: If the model is unknown, the device is not there, or a value is not one of the
+            above.
+
+    Example:
+        >>> import numpy as np
+        >>> ir = np.zeros((48, 70), np.uint8)
+        >>> vi = np.zeros((48, 70, 3), np.uint8)
+        >>> Fuser("tiny")(ir, vi).shape
+        (48, 70, 3)
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | MMAUNet = DEFAULT_MODEL,
+        *,
+        device: str = "auto",
+        gray: bool = False,
+        colour: str = "luminance",
+        ir_range: str = "full",
+    ) -> None:
+        self.device = _device(device)
+        network = model if isinstance(model, MMAUNet) else load_model(model)
+        self.model = network.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        if colour not in ("luminance", "rgb"):
+            raise InputError(f"colour must be 'luminance' or 'rgb', not {colour!r}")
+        if colour == "rgb" and self.model.config.in_channels != 3:
+            raise InputError("colour 'rgb' needs a three-channel model; use 'luminance'")
+        if ir_range not in IR_RANGES:
+            raise InputError(f"ir_range must be one of {IR_RANGES}, not {ir_range!r}")
+        self.gray, self.colour, self.ir_range = gray, colour, ir_range
+
+    def __call__(self, ir: Image, vi: Image) -> Array | Tensor:
+        """Fuse one pair.
+
+        Args:
+            ir: A path, an array `(H, W)` or `(H, W, 3)`, or a tensor `(H, W)` or `(C, H, W)`;
+                `uint8`, `uint16` or floats in [0, 1]. Colour is reduced to luminance.
+            vi: The same, of the same height and width.
+
+        Returns:
+            The fused image with the shape, sample type and kind (array or tensor) of `vi`; an
+            array for a path. With `gray`, its luminance.
+
+        Raises:
+            InputError: If an image cannot be used or the sizes differ.
+        """
+        return self.fuse_batch([(ir, vi)])[0]
+
+    def fuse_batch(self, pairs: Sequence[tuple[Image, Image]]) -> list[Array | Tensor]:
+        """Fuse several pairs, those of one size together; results in the order of `pairs`."""
+        sources = [self.read(ir, vi) for ir, vi in pairs]
+        return self.fuse_sources(sources)
+
+    def read(self, ir: Image, vi: Image) -> tuple[Source, Source]:
+        """Read and check one pair; see `__call__` for what it takes and raises."""
+        ir_source = read_source(ir, "ir", stretch=self.ir_range == "auto")
+        vi_source = read_source(vi, "vi")
+        if ir_source.size != vi_source.size:
+            (ih, iw), (vh, vw) = ir_source.size, vi_source.size
+            raise InputError(
+                f"{ir_source.name} is {iw}x{ih} and {vi_source.name} is {vw}x{vh} pixels: "
+                "register or resize them to one size"
+            )
+        return ir_source, vi_source
+
+    def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Array | Tensor]:
+        """Fuse pairs that `read` has returned."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, (ir, _) in enumerate(sources):
+            groups.setdefault(ir.size, []).append(index)
+        results: dict[int, Array | Tensor] = {}
+        for indices in groups.values():
+            members = [sources[i] for i in indices]
+            for index, (_, vi), fused in zip(indices, members, self._run(members), strict=True):
+                results[index] = restore(fused, vi, gray=self.gray)
+        return [results[i] for i in range(len(sources))]
+
+    def _run(self, sources: Sequence[tuple[Source, Source]]) -> Tensor:
+        """Fused images `(B, 1 or 3, H, W)` in [0, 1] of pairs of one size."""
+        as_rgb = self.colour == "rgb"
+        ir = self._stack([luminance(ir.pixels) for ir, _ in sources])
+        vi = self._stack([vi.pixels if as_rgb else luminance(vi.pixels) for _, vi in sources])
+        try:
+            with torch.inference_mode():
+                fused = self.model.forward_padded(ir, vi).clamp_(0, 1)
+        except (MemoryError, RuntimeError) as error:
+            if "memory" not in str(error) and not isinstance(error, MemoryError):
+                raise
+            height, width = sources[0][0].size
+            raise InputError(
+                f"{sources[0][1].name}: not enough memory for {len(sources)} pair(s) of "
+                f"{width}x{height} pixels; use a smaller batch, image or model"
+            ) from error
+        result: Tensor = fused if as_rgb else fused.mean(dim=1, keepdim=True)
+        return result
+
+    def _stack(self, images: list[Tensor]) -> Tensor:
+        """A batch `(B, in_channels, H, W)` on the device, laid out for fast convolutions."""
+        channels = self.model.config.in_channels
+        batch = torch.stack([image.expand(channels, -1, -1) for image in images]).to(self.device)
+        stacked: Tensor = batch.contiguous(memory_format=torch.channels_last)
+        return stacked
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"unknown device {name!r}: use auto, cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device {name!r}: no CUDA device is available here; use --device cpu")
+    return device

@@ -1,0 +1,84 @@
+"""Qs, Qw and Qe: SSIM maps weighted by where the sources have something to show (Piella)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mma_unet.metrics._common import PEAK, prepare, safe_sqrt, spatial_mean
+from mma_unet.metrics._filters import gaussian_window, prewitt
+from mma_unet.metrics._structure import FUSED, IR, VI, local_statistics
+
+MIN_SIZE = 11
+_WINDOW = gaussian_window(11, 1.5)
+_C1, _C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
+
+
+def qs(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """SSIM of the fused image with both sources, mixed at each place by their local variances.
+
+    -1 to 1; higher is better.
+
+    Args:
+        fused: Fused images, `(B,1,H,W)` in 0..data_range, at least 11x11.
+        ir: Infrared images, same shape.
+        vi: Visible images, same shape.
+        data_range: 1.0 or 255.0.
+
+    Returns:
+        One value per image, `(B,)`.
+
+    Raises:
+        InputError: Shapes or ranges do not fit, or the images are smaller than 11x11.
+
+    Example:
+        >>> image = torch.rand(1, 1, 16, 16, dtype=torch.float64)
+        >>> round(qs(image, image, image).item(), 6)
+        1.0
+    """
+    quality, _ = _quality(*prepare(fused, ir, vi, data_range, MIN_SIZE))
+    return spatial_mean(quality)
+
+
+def qw(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """As `qs`, averaged with the larger local variance as weight, so that flat areas count less."""
+    return _weighted(*prepare(fused, ir, vi, data_range, MIN_SIZE))
+
+
+def qw_edges(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """`qw` of the Prewitt edge strengths instead of the images."""
+    images = prepare(fused, ir, vi, data_range, MIN_SIZE)
+    return _weighted(*(_edge_strength(image) for image in images))
+
+
+def qe(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """Edge-dependent quality: `qw` times `qw_edges`.
+
+    The public MATLAB function stops with an error at this point; the product is what its author
+    and the paper mean, with the exponent 1.
+    """
+    images = prepare(fused, ir, vi, data_range, MIN_SIZE)
+    return _weighted(*images) * _weighted(*(_edge_strength(image) for image in images))
+
+
+def _edge_strength(image: Tensor) -> Tensor:
+    right, down = prewitt(image)
+    return safe_sqrt(right**2 + down**2)
+
+
+def _quality(fused: Tensor, ir: Tensor, vi: Tensor) -> tuple[Tensor, Tensor]:
+    """The mixed SSIM map, and the larger of the sources' local variances."""
+    local = local_statistics(torch.cat([fused, ir, vi], dim=1), _WINDOW)
+    first, second = local.variances[:, IR], local.variances[:, VI]
+    blank = (first + second == 0) * 0.5
+    first, second = first + blank, second + blank
+    share = first / (first + second)
+    quality = share * local.similarity(FUSED, IR, _C1, _C2) + (1 - share) * local.similarity(
+        FUSED, VI, _C1, _C2
+    )
+    return quality, torch.maximum(first, second)
+
+
+def _weighted(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
+    quality, saliency = _quality(fused, ir, vi)
+    return (quality * saliency).flatten(1).sum(dim=1) / saliency.flatten(1).sum(dim=1)

@@ -1,0 +1,112 @@
+"""Weights files describe themselves; what is not ours is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mma_unet.errors import InputError
+from mma_unet.models import (
+    DEFAULT_MODEL,
+    MMAUNet,
+    ablation,
+    load_model,
+    preset,
+    read_card,
+    save_model,
+    shipped_models,
+)
+
+
+@pytest.mark.parametrize("name", ["E1", "E2", "E3", "E4", "E5"])
+def test_a_file_needs_nothing_else(name: str, tmp_path: Path) -> None:
+    model = MMAUNet(ablation(name, width=4, in_channels=3)).eval()
+    path = save_model(
+        model, tmp_path / "m.safetensors", recipe={"lr": 1}, scores={"x": {"VIF": 0.5}}, half=False
+    )
+    card = read_card(path)
+    assert (card.config, card.recipe, card.scores) == (
+        model.config, {"lr": 1}, {"x": {"VIF": 0.5}},
+    )  # fmt: skip
+    ir, vi = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    torch.testing.assert_close(load_model(path)(ir, vi), model(ir, vi), rtol=0, atol=0)
+
+
+def test_half_precision_halves_the_file_and_hardly_moves_the_result(tmp_path: Path) -> None:
+    model = MMAUNet(preset("tiny")).eval()
+    half = save_model(model, tmp_path / "h.safetensors")
+    full = save_model(model, tmp_path / "f.safetensors", half=False)
+    assert half.stat().st_size < 0.55 * full.stat().st_size
+    ir, vi = torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(load_model(half)(ir, vi), model(ir, vi), rtol=0, atol=1e-3)
+    statistics = load_file(half)["vi_encoder.levels.0.1.running_var"]
+    assert statistics.dtype == torch.float32
+
+
+def test_shipped_weights_load_by_name() -> None:
+    names = shipped_models()
+    assert {"small", "tiny"} <= set(names)
+    assert DEFAULT_MODEL in names
+    for name in names:
+        card = read_card(name)
+        assert card.recipe, name
+        assert card.data, name
+        assert {"VIF", "SSIM", "PSNR", "Qabf", "Qcb"} <= set(next(iter(card.scores.values())))
+        assert load_model(name).config == card.config
+
+
+def test_unknown_names_and_foreign_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"unknown model 'huge'.*tiny"):
+        load_model("huge")
+    with pytest.raises(InputError, match="no such weights file"):
+        load_model(tmp_path / "missing.safetensors")
+    text = tmp_path / "text.safetensors"
+    text.write_text("hello")
+    with pytest.raises(InputError, match="not an MMA-UNet weights file"):
+        load_model(text)
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"a": torch.zeros(2)}, foreign)
+    with pytest.raises(InputError, match="not an MMA-UNet weights file"):
+        load_model(foreign)
+
+
+def test_a_pickle_is_never_read(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pth"
+    torch.save(MMAUNet(preset("tiny")).state_dict(), path)
+    with pytest.raises(InputError, match="not an MMA-UNet weights file"):
+        load_model(path)
+
+
+def test_tensors_that_do_not_fit_the_config_are_refused(tmp_path: Path) -> None:
+    model = MMAUNet(replace(preset("tiny"), guided=False))
+    state = {k: v for k, v in model.state_dict().items() if "num_batches" not in k}
+    path = tmp_path / "damaged.safetensors"
+    metadata = {"format": "mma-unet/1", "config": json.dumps(preset("tiny").to_dict())}
+    save_file(state, path, metadata)
+    with pytest.raises(InputError, match="do not fit"):
+        load_model(path)
+
+
+def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(tensors: object, path: Path, metadata: object) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr("mma_unet.models.weights.save_file", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_model(MMAUNet(preset("tiny")), tmp_path / "m.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hub_round_trip(tmp_path: Path) -> None:
+    model = MMAUNet(ablation("E4", width=2)).eval()
+    model.save_pretrained(tmp_path)
+    again = MMAUNet.from_pretrained(str(tmp_path)).eval()
+    ir, vi = torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32)
+    assert again.config == model.config
+    torch.testing.assert_close(again(ir, vi), model(ir, vi), rtol=0, atol=0)
