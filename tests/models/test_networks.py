@@ -33,9 +33,7 @@ def test_level_k_has_its_shape_in_every_ablation(name: str) -> None:
     ir_features, vi_features = model.encode(*images(config))
     for features, depth in ((ir_features, config.ir_depth), (vi_features, config.vi_depth)):
         shapes = [tuple(f.shape) for f in features]
-        assert shapes == [
-            (2, 4 * 2**k, 64 // 2**k, 96 // 2**k) for k in range(depth)
-        ]
+        assert shapes == [(2, 4 * 2**k, 64 // 2**k, 96 // 2**k) for k in range(depth)]
     fused = model.fusion(vi_features, ir_features)
     assert [tuple(f.shape[1:]) for f in fused] == [
         (4 * 2 ** (k - 1), 64 // 2 ** (k - 1), 96 // 2 ** (k - 1)) for k in config.fused_levels

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 import mma_unet
-from mma_unet.cli import data, fuse, train
+from mma_unet.cli import data, demo, fuse, models, train
 from mma_unet.cli.common import console, errors
 from mma_unet.errors import InputError
 
@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 app.command()(fuse.fuse)
 app.command()(train.train)
+app.command()(models.models)
+app.command()(demo.demo)
 app.add_typer(data.app)
 
 

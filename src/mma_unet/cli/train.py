@@ -57,4 +57,4 @@ def train(
         strategy=strategy,
     )
     if weights is not None:
-        console.print(f"Weights: [bold]{weights}[/bold]")
+        console.print(f"Weights: {weights}", highlight=False, soft_wrap=True)

@@ -78,7 +78,12 @@ class _ColumnCorrelation(torch.autograd.Function):
         """Spread the gradient back, again through this function, so that it can be repeated."""
         edge = len(ctx.taps) - 1
         padded = tnf.pad(grad, (0, 0, edge, edge))
-        return _ColumnCorrelation.apply(padded, ctx.taps[::-1]), None
+        return _correlate(padded, ctx.taps[::-1]), None
+
+
+def _correlate(stack: Tensor, taps: tuple[float, ...]) -> Tensor:
+    result: Tensor = _ColumnCorrelation.apply(stack, taps)  # type: ignore[no-untyped-call]
+    return result
 
 
 def correlate_separable(
@@ -95,15 +100,14 @@ def correlate_separable(
         `(...,H-len(rows)+1,W-len(columns)+1)`.
     """
     stack = images.reshape(-1, *images.shape[-2:])
-    down: Tensor = _ColumnCorrelation.apply(stack, rows)
-    across: Tensor = _ColumnCorrelation.apply(down.transpose(-1, -2), columns or rows)
-    result = across.transpose(-1, -2)
+    down = _correlate(stack, rows)
+    result = _correlate(down.transpose(-1, -2), columns or rows).transpose(-1, -2)
     return result.reshape(*images.shape[:-2], *result.shape[-2:])
 
 
 def pad_same(images: Tensor, reach: int, mode: str = "constant") -> Tensor:
     """Add `reach` pixels on every side of `(B,C,H,W)`: zeros, or 'replicate', or 'reflect'."""
-    return tnf.pad(images, (reach, reach, reach, reach), mode=mode)
+    return tnf.pad(images, (reach, reach, reach, reach), mode=mode) if reach else images
 
 
 def sobel(images: Tensor, mode: str = "constant") -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mma_unet.metrics._common import PEAK, prepare, safe_sqrt, spatial_mean
 from mma_unet.metrics._filters import gaussian_window, prewitt
-from mma_unet.metrics._structure import FUSED, IR, VI, local_statistics
+from mma_unet.metrics._structure import FUSED, IR, VI, local_statistics, share
 
 MIN_SIZE = 11
 _WINDOW = gaussian_window(11, 1.5)
@@ -70,13 +70,12 @@ def _quality(fused: Tensor, ir: Tensor, vi: Tensor) -> tuple[Tensor, Tensor]:
     """The mixed SSIM map, and the larger of the sources' local variances."""
     local = local_statistics(torch.cat([fused, ir, vi], dim=1), _WINDOW)
     first, second = local.variances[:, IR], local.variances[:, VI]
-    blank = (first + second == 0) * 0.5
-    first, second = first + blank, second + blank
-    share = first / (first + second)
-    quality = share * local.similarity(FUSED, IR, _C1, _C2) + (1 - share) * local.similarity(
-        FUSED, VI, _C1, _C2
-    )
-    return quality, torch.maximum(first, second)
+    of_ir = share(first, second)
+    with_ir = local.similarity(FUSED, IR, _C1, _C2)
+    with_vi = local.similarity(FUSED, VI, _C1, _C2)
+    # The reference gives windows where both sources are flat a variance of 0.5.
+    flat = (first + second == 0) * 0.5
+    return of_ir * with_ir + (1 - of_ir) * with_vi, torch.maximum(first, second) + flat
 
 
 def _weighted(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:

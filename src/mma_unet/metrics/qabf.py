@@ -51,6 +51,27 @@ def qabf_unit(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0)
     return _qabf(fused / PEAK, ir / PEAK, vi / PEAK)
 
 
+def qg_zliu(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """Q_G of Z. Liu's toolbox: other constants, and the mean of the per-pixel ratio.
+
+    Every pixel counts alike, edges or not; up to 0.35 away from `qabf`.
+    """
+    fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
+    right, down = sobel(torch.cat([fused, ir, vi], dim=1))
+    strength = safe_sqrt(right**2 + down**2)
+    angle = torch.atan(down / torch.where(right == 0, torch.full_like(right, 1e-5), right))
+    own, sources = strength[:, :1], strength[:, 1:]
+    guarded = torch.where(sources == 0, torch.full_like(sources, 1e-5), sources)
+    # The reference guards the fused strength only after the first source has been compared.
+    own_guarded = torch.where(own == 0, torch.full_like(own, 1e-5), own)
+    compared = torch.cat([own, own_guarded], dim=1)
+    ratio = torch.where(sources > compared, compared / guarded, guarded / own_guarded)
+    alignment = ((angle[:, 1:] - angle[:, :1]).abs() - math.pi / 2).abs() * (2 / math.pi)
+    kept = torch.sigmoid(10 * (ratio - 0.5)) * torch.sigmoid(20 * (alignment - 0.75))
+    quality = (kept * guarded).sum(dim=1) / guarded.sum(dim=1)
+    return quality.mean(dim=(-2, -1))
+
+
 def _edges(images: Tensor) -> tuple[Tensor, Tensor]:
     """Edge strength and angle in (-pi/2, pi/2]; pi/2 where the horizontal difference is 0."""
     right, down = sobel(images)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import centred, prepare
-from mma_unet.metrics._filters import correlate_separable, gaussian_window
+from mma_unet.metrics._common import PEAK, centred, prepare
+from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same
 
 MIN_SIZE = 41
 """Below 41 pixels the fourth scale has no window left."""
@@ -61,17 +63,42 @@ def vif_vi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) ->
     return _vif_pair(fused, ir, vi)[1]
 
 
+def vif_sum_uint8(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """The VIF printed in Evaluation-for-Image-Fusion's tables, which is an 8-bit overflow.
+
+    Products on the first scale are cut at 255; 0.2 above `vif_sum` in the median, up to 0.5.
+    """
+    images = prepare(fused, ir, vi, data_range, MIN_SIZE)
+    return torch.stack(_vif_of(torch.cat(images, dim=1), ceiling=PEAK)).sum(dim=0)
+
+
+def vif_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """IVIF_ZOO's VIF: borders of zeros and a window off its centre; the sum of both sources."""
+    images = prepare(fused, ir, vi, data_range, MIN_SIZE)
+    return torch.stack(_vif_of(torch.cat(images, dim=1), shifted=True)).sum(dim=0)
+
+
 def _vif_pair(fused: Tensor, ir: Tensor, vi: Tensor) -> tuple[Tensor, Tensor]:
-    """VIFp of both sources at once; the fused image's statistics are computed once."""
-    level = torch.cat([centred(fused), centred(ir), centred(vi)], dim=1)
+    return _vif_of(torch.cat([centred(fused), centred(ir), centred(vi)], dim=1))
+
+
+def _vif_of(
+    level: Tensor, *, ceiling: float | None = None, shifted: bool = False
+) -> tuple[Tensor, Tensor]:
+    """VIFp of both sources from (fused, ir, vi); the fused statistics are computed once."""
     kept = level.new_zeros(level.shape[0], 2)
     there = level.new_zeros(level.shape[0], 2)
     for scale in range(1, 5):
         size = 2 ** (5 - scale) + 1
-        window = gaussian_window(size, size / 5)
+        window = _off_centre(size) if shifted else gaussian_window(size, size / 5)
+        margin = size // 2 if shifted else 0
         if scale > 1:
-            level = correlate_separable(level, window)[..., ::2, ::2]
-        kept_here, there_here = _information(level, window)
+            level = correlate_separable(pad_same(level, margin), window)[..., ::2, ::2]
+        products = torch.cat([level**2, level[:, 1:] * level[:, :1]], dim=1)
+        if ceiling is not None and scale == 1:
+            products = products.clamp(max=ceiling)
+        moments = pad_same(torch.cat([level, products], dim=1), margin)
+        kept_here, there_here = _information(correlate_separable(moments, window))
         kept, there = kept + kept_here, there + there_here
     empty = there == 0
     ratio = kept / torch.where(empty, torch.ones_like(there), there)
@@ -79,10 +106,16 @@ def _vif_pair(fused: Tensor, ir: Tensor, vi: Tensor) -> tuple[Tensor, Tensor]:
     return ratio[:, 0], ratio[:, 1]
 
 
-def _information(level: Tensor, window: tuple[float, ...]) -> tuple[Tensor, Tensor]:
-    """Information kept and information there at one scale: `(B,3,h,w) -> (B,2), (B,2)`."""
-    sources, fused = level[:, 1:], level[:, :1]
-    local = correlate_separable(torch.cat([level, level**2, sources * fused], dim=1), window)
+@lru_cache(maxsize=8)
+def _off_centre(size: int) -> tuple[float, ...]:
+    """IVIF_ZOO's window: places from -(size // 2 + 1) to size // 2, in equal steps."""
+    places = torch.linspace(-(size // 2) - 1, size // 2, size, dtype=torch.float64)
+    window = torch.exp(-(places**2) / (2 * (size / 5) ** 2))
+    return tuple((window / window.sum()).tolist())
+
+
+def _information(local: Tensor) -> tuple[Tensor, Tensor]:
+    """Information kept and there at one scale from 8 moment maps: `(B,8,h,w) -> (B,2), (B,2)`."""
     means, squares, products = local[:, :3], local[:, 3:6], local[:, 6:]
     variances = (squares - means**2).clamp(min=0)
     covariance = products - means[:, 1:] * means[:, :1]

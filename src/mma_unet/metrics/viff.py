@@ -49,7 +49,7 @@ def viff(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
             level = correlate_separable(level, window)[..., ::2, ::2]
         if weight:
             kept, there = _information(level, window)
-            total = total + weight * (kept + _GUARD) / (there + _GUARD)
+            total = total + weight * kept / there
     return total
 
 
@@ -69,9 +69,9 @@ def _information(level: Tensor, window: tuple[float, ...]) -> tuple[Tensor, Tens
     gain = torch.where(faithful, gain, torch.zeros_like(gain))
     residual = (var_fused - gain * covariance).clamp(min=_FLAT)
 
-    kept = torch.log2(1 + gain**2 * var_source / (residual + _NOISE))
-    there = torch.log2(1 + var_source / _NOISE)
+    kept = torch.log10(1 + gain**2 * var_source / (residual + _NOISE))
+    there = torch.log10(1 + var_source / _NOISE)
     first = gain[:, 0] < gain[:, 1]
     chosen_kept = torch.where(first, kept[:, 0], kept[:, 1])
     chosen_there = torch.where(first, there[:, 0], there[:, 1])
-    return chosen_kept.sum(dim=(-2, -1)), chosen_there.sum(dim=(-2, -1))
+    return (chosen_kept + _GUARD).sum(dim=(-2, -1)), (chosen_there + _GUARD).sum(dim=(-2, -1))

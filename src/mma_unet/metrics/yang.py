@@ -7,7 +7,15 @@ from torch import Tensor
 
 from mma_unet.metrics._common import prepare, spatial_mean
 from mma_unet.metrics._filters import gaussian_window, pad_same
-from mma_unet.metrics._structure import FUSED, IR, VI, LocalStatistics, local_statistics
+from mma_unet.metrics._structure import (
+    FUSED,
+    IR,
+    VI,
+    LocalStatistics,
+    local_statistics,
+    raw_statistics,
+    share,
+)
 
 MIN_SIZE = 11
 _WINDOW = gaussian_window(7, 1.5)
@@ -40,41 +48,37 @@ def qy(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     """
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
     local = local_statistics(torch.cat([fused, ir, vi], dim=1), _WINDOW)
-    return _choose(local, _C, _C, 0.0)
+    return _choose(local, _C, _C)
 
 
 def qy_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """IVIF_ZOO's `qy`: another window (constant along columns), border of zeros, larger constants."""
+    """IVIF_ZOO's `qy`: a window constant along columns and summing to 7, border of zeros.
+
+    Its constants are 0.0001 and 0.0009.
+    """
     images = torch.cat(prepare(fused, ir, vi, data_range, MIN_SIZE), dim=1)
-    local = local_statistics(pad_same(images, 3), (1.0,) * 7, _WINDOW)
-    return _choose(local, 0.01**2, 0.03**2, 1e-10)
+    local = raw_statistics(pad_same(images, 3), (1.0,) * 7, _WINDOW)
+    return _choose(local, 0.01**2, 0.03**2)
 
 
 def qc(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Cvejic's second metric: SSIM maps mixed by the covariances with the fused image.
 
     Shares outside 0..1 count as a similarity of 0 (below) or 1 (above), as the reference has it.
-    NaN where both covariances are exactly zero somewhere.
     """
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
     local = local_statistics(torch.cat([fused, ir, vi], dim=1), _WINDOW)
-    with_ir, with_vi = local.covariance(FUSED, IR), local.covariance(FUSED, VI)
-    share = with_ir / (with_ir + with_vi)
-    mixed = share * local.similarity(FUSED, IR, _C, _C) + (1 - share) * local.similarity(
-        FUSED, VI, _C, _C
-    )
-    mixed = torch.where(share < 0, torch.zeros_like(mixed), mixed)
-    return spatial_mean(torch.where(share > 1, torch.ones_like(mixed), mixed))
+    of_ir = share(local.covariance(FUSED, IR), local.covariance(FUSED, VI))
+    with_ir = local.similarity(FUSED, IR, _C, _C)
+    mixed = of_ir * with_ir + (1 - of_ir) * local.similarity(FUSED, VI, _C, _C)
+    mixed = torch.where(of_ir < 0, torch.zeros_like(mixed), mixed)
+    return spatial_mean(torch.where(of_ir > 1, torch.ones_like(mixed), mixed))
 
 
-def _choose(local: LocalStatistics, c1: float, c2: float, guard: float) -> Tensor:
+def _choose(local: LocalStatistics, c1: float, c2: float) -> Tensor:
     alike = local.similarity(IR, VI, c1, c2) >= 0.75
     with_ir = local.similarity(FUSED, IR, c1, c2)
     with_vi = local.similarity(FUSED, VI, c1, c2)
-    first, second = local.variances[:, IR], local.variances[:, VI]
-    share = first / (first + second + guard)
-    mixed = share * with_ir + (1 - share) * with_vi
-    # The reference adds both branches, each times its mask: an undefined share spoils either.
-    undefined = torch.isnan(mixed)
-    quality = torch.where(alike | undefined, mixed, torch.maximum(with_ir, with_vi))
-    return spatial_mean(quality)
+    of_ir = share(local.variances[:, IR], local.variances[:, VI])
+    mixed = of_ir * with_ir + (1 - of_ir) * with_vi
+    return spatial_mean(torch.where(alike, mixed, torch.maximum(with_ir, with_vi)))

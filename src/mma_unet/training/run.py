@@ -54,7 +54,7 @@ def train(
             `strategy`, ...
 
     Returns:
-        The weights file, if the fusion stage was run.
+        The weights file, if the fusion stage was run (in the first process only).
 
     Raises:
         InputError: If `out` holds a run of another recipe, an earlier stage is missing, or the
@@ -65,22 +65,24 @@ def train(
         raise InputError(f"unknown stage(s) {', '.join(sorted(unknown))}; use vi, ir, fusion")
     out = Path(out)
     _claim(out, recipe)
-    L.seed_everything(recipe.seed, workers=True, verbose=False)
     data = PairsData(recipe.data, channels=recipe.model.in_channels, seed=recipe.seed)
     run = _Run(recipe, out, data, progress, trainer_options)
 
+    run.seed("vi")
     vi_unet = VIUNet(recipe.model)
     run.stage("vi", vi_unet, ReconstructionTask(vi_unet, recipe.vi), "vi" in stages)
     if not {"ir", "fusion"} & set(stages):
         return None
+    run.seed("ir")
     ir_unet = IRUNet(recipe.model)
     guide = vi_unet if recipe.model.guided else None
     run.stage("ir", ir_unet, ReconstructionTask(ir_unet, recipe.ir, guide), "ir" in stages)
     if "fusion" not in stages:
         return None
+    run.seed("fusion")
     model = MMAUNet.from_stage_one(vi_unet, ir_unet)
     run.stage("fusion", model, FusionTask(model, recipe.fusion), True)
-    return run.finish(model)
+    return run.finish(model) if run.is_main else None
 
 
 def _claim(out: Path, recipe: Recipe) -> None:
@@ -109,6 +111,10 @@ class _Run:
         self.recipe, self.out, self.data = recipe, out, data
         self.progress, self.options = progress, options
         self.is_main = True
+
+    def seed(self, stage: str) -> None:
+        """Let the initial weights of a stage depend on nothing that ran before it."""
+        L.seed_everything(3 * self.recipe.seed + STAGES.index(stage), workers=True, verbose=False)
 
     def stage(self, name: str, network: nn.Module, task: L.LightningModule, wanted: bool) -> None:
         """Train `network` by `task`, or load it if the stage has been finished before."""
@@ -168,7 +174,7 @@ class _Run:
     def finish(self, model: MMAUNet) -> Path:
         """Score the model and write its weights with their card."""
         target = self.out / f"{self.recipe.name}.safetensors"
-        if not self.is_main or target.is_file():
+        if target.is_file():
             return target
         final = copy.deepcopy(model).cpu().eval()
         recipe = self.recipe

@@ -67,11 +67,11 @@ def visible_sensor(light: Array, size: tuple[int, int], rng: np.random.Generator
     bright = np.minimum(image, 30.0)
     glow = np.zeros_like(image)
     for sigma, weight in ((0.004, 0.10), (0.016, 0.05), (0.05, 0.025), (0.13, 0.012)):
-        glow += weight * cv2.GaussianBlur(bright, (0, 0), sigma * size[1] + 0.5)
+        glow = glow + weight * cv2.GaussianBlur(bright, (0, 0), sigma * size[1] + 0.5)
     image = image * 0.9 + glow
-    exposed = 1.0 - np.exp(-1.9 * image)
+    exposed = 1.0 - np.exp(-2.3 * image)
     # Shot noise grows with the light, read noise does not; both before the tone curve.
-    sigma_noise = np.sqrt(2e-5 + 1.2e-4 * exposed)
+    sigma_noise = np.sqrt(1.2e-5 + 1.0e-4 * exposed)
     exposed = exposed + sigma_noise * rng.standard_normal(image.shape, dtype=np.float32)
     grain = 0.0012 * cv2.GaussianBlur(
         rng.standard_normal(image.shape, dtype=np.float32), (0, 0), 0.8
@@ -79,7 +79,8 @@ def visible_sensor(light: Array, size: tuple[int, int], rng: np.random.Generator
     toned = np.clip(exposed + grain, 0.0, 1.0) ** (1 / 2.2)
     contrast = toned * toned * (3 - 2 * toned)
     toned = 0.7 * toned + 0.3 * contrast
-    return np.floor(np.clip(toned, 0, 1) * 255 + 0.5).astype(np.uint8)
+    result: Array = np.floor(np.clip(toned, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return result
 
 
 def infrared_sensor(warmth: Array, size: tuple[int, int], rng: np.random.Generator) -> Array:
@@ -96,10 +97,11 @@ def infrared_sensor(warmth: Array, size: tuple[int, int], rng: np.random.Generat
     image = cv2.resize(warmth, size[::-1], interpolation=cv2.INTER_AREA)
     image = cv2.GaussianBlur(image, (0, 0), 0.0011 * size[1] + 0.15)
     halo = cv2.GaussianBlur(image, (0, 0), 0.03 * size[1])
-    image = image + 0.10 * (image - halo)
+    image = 1.12 * image - 0.035 + 0.12 * (image - halo)
     image = image + 0.008 * rng.standard_normal(image.shape, dtype=np.float32)
     image = image + 0.003 * rng.standard_normal((1, size[1]), dtype=np.float32)
     rows = np.linspace(-1, 1, size[0], dtype=np.float32)[:, None]
     columns = np.linspace(-1, 1, size[1], dtype=np.float32)[None]
     image = image - 0.02 * (rows**2 + columns**2)
-    return np.floor(np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+    result: Array = np.floor(np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+    return result

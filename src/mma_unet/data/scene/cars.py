@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from mma_unet.data.scene.camera import Camera
-from mma_unet.data.scene.noise import Array
+from mma_unet.data.scene.noise import Array, rgb, smoothstep
 
 __all__ = ["Car", "CarLayer", "draw_car"]
 
@@ -20,7 +20,7 @@ _PROFILE = np.array(
     ]
 )  # fmt: skip
 _GLASS = {4: "screen", 7: "rear"}
-_WARMTH = (0.62, 0.80, 0.70, 0.60, 0.34, 0.29, 0.29, 0.33, 0.35, 0.37, 0.38, 0.40)
+_WARMTH = (0.62, 0.80, 0.70, 0.60, 0.28, 0.22, 0.22, 0.24, 0.27, 0.33, 0.31, 0.37)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,6 @@ def draw_car(car: Car, camera: Camera) -> CarLayer:
     )
     brush = _Brush(car, camera, layer)
     paint = np.asarray(car.paint, np.float32)
-    glass = np.array([0.02, 0.024, 0.03], np.float32)
     # The shadowed underside and the tyres first, then panels from the far end to the near one.
     brush.quad([(-0.78, 0.12, 0.3), (0.78, 0.12, 0.3), (0.78, 0.34, 0.3), (-0.78, 0.34, 0.3)],
                0 * paint + 0.01, 0.45)  # fmt: skip
@@ -99,14 +98,52 @@ def draw_car(car: Car, camera: Camera) -> CarLayer:
         if i in _GLASS:
             inner = [(0.88 * x, y + 0.05 * (1 if n < 2 else -1), z)
                      for n, (x, y, z) in enumerate(corners)]  # fmt: skip
-            brush.quad(inner, glass, 0.30 if car.running else 0.27)
+            _window(brush, inner, 0.24 if car.running else 0.20)
     _face(brush, car)
-    layer.alpha = cv2.GaussianBlur(layer.alpha, (0, 0), 0.7)
-    spread = max(camera.focal / car.z * 0.035, 0.5)
-    inside = cv2.GaussianBlur((layer.alpha > 0.5).astype(np.float32), (0, 0), spread)
-    soft = cv2.GaussianBlur(layer.warmth * (layer.alpha > 0.5), (0, 0), spread)
-    layer.warmth = np.where(layer.alpha > 0.02, soft / np.maximum(inside, 0.15), 0)
+    _soften(layer, camera.focal / car.z)
     return layer
+
+
+def _soften(layer: CarLayer, unit: float) -> None:
+    """Round the corners, and blend the panels as curved sheet metal would; ``unit`` is px/m."""
+    rows = np.flatnonzero(layer.alpha.any(axis=1))
+    columns = np.flatnonzero(layer.alpha.any(axis=0))
+    if rows.size == 0:
+        return
+    margin = int(0.3 * unit) + 4
+    box = (
+        slice(max(rows[0] - margin, 0), rows[-1] + margin),
+        slice(max(columns[0] - margin, 0), columns[-1] + margin),
+    )
+    alpha = layer.alpha[box]
+    solid = (alpha > 0.5).astype(np.float32)
+    rounded = cv2.GaussianBlur(alpha, (0, 0), max(0.022 * unit, 0.6))
+    layer.alpha[box] = np.minimum(smoothstep(0.40, 0.62, rounded), cv2.blur(alpha, (3, 3)) * 1.5)
+
+    def blend(image: Array, metres: float) -> Array:
+        sigma = max(metres * unit, 0.5)
+        weight = np.maximum(cv2.GaussianBlur(solid, (0, 0), sigma), 0.1)
+        mask = solid if image.ndim == 2 else solid[..., None]
+        weight = weight if image.ndim == 2 else weight[..., None]
+        mixed: Array = cv2.GaussianBlur(image * mask, (0, 0), sigma) / weight
+        return mixed
+
+    layer.warmth[box] = blend(layer.warmth[box], 0.030)
+    layer.albedo[box] = 0.45 * layer.albedo[box] + 0.55 * blend(layer.albedo[box], 0.035)
+
+
+def _window(brush: "_Brush", corners: list[tuple[float, float, float]], warm: float) -> None:
+    """Dark glass that mirrors the sky towards its upper edge."""
+    (la, lb, lc, ld) = (np.array(c) for c in corners)
+    top_first = la[1] > ld[1]
+    steps = 8
+    for i in range(steps):
+        a, b = i / steps, (i + 1) / steps
+        strip = [la + a * (ld - la), lb + a * (lc - lb), lb + b * (lc - lb), la + b * (ld - la)]
+        height = 1 - (a + b) / 2 if top_first else (a + b) / 2
+        points = [(float(x), float(y), float(z)) for x, y, z in strip]
+        glow = rgb(0.030, 0.028, 0.034) * (0.25 + height**2)
+        brush.quad(points, rgb(0.02, 0.024, 0.03), warm - 0.04 * height, glow)
 
 
 def _face(brush: "_Brush", car: Car) -> None:
@@ -116,23 +153,28 @@ def _face(brush: "_Brush", car: Car) -> None:
         z = -0.02
         brush.box(0.0, 0.58, 0.46, 0.085, z, dark, 0.36 + 0.52 * car.heat)
         brush.box(0.0, 0.36, 0.62, 0.06, z, dark, 0.36 + 0.40 * car.heat)
-        brush.box(0.0, 0.46, 0.26, 0.055, z - 0.01, np.float32([0.5, 0.5, 0.45]), 0.42)
+        brush.box(0.0, 0.46, 0.26, 0.055, z - 0.01, rgb(0.5, 0.5, 0.45), 0.42)
         for side in (-1, 1):
-            glow = np.float32([1.0, 0.95, 0.82]) * (26.0 if car.running else 0.0)
-            brush.disc(side * 0.64, 0.66, 0.13, 0.072, z, np.float32([0.4, 0.4, 0.4]), 0.62, glow)
-            brush.disc(side * 0.66, 0.37, 0.05, 0.04, z, np.float32([0.3] * 3), 0.50, glow * 0.08)
-            brush.box(side * 0.93, 0.98, 0.10, 0.065, 1.25, np.float32(car.paint) * 0.7, 0.33)
+            glow = rgb(1.0, 0.95, 0.82) * (26.0 if car.running else 0.0)
+            brush.disc(side * 0.64, 0.66, 0.13, 0.072, z, rgb(0.4, 0.4, 0.4), 0.62, glow)
+            brush.disc(side * 0.66, 0.37, 0.05, 0.04, z, rgb(0.3, 0.3, 0.3), 0.50, glow * 0.08)
+            brush.box(side * 0.93, 0.98, 0.10, 0.065, 1.25, rgb(*car.paint) * 0.7, 0.33)
     else:
         z = 4.34
-        brush.box(0.0, 0.50, 0.27, 0.06, z, np.float32([0.55, 0.52, 0.35]), 0.34)
-        brush.box(0.0, 0.30, 0.70, 0.05, z, dark, 0.40)
-        tail = np.float32([1.0, 0.03, 0.015]) * (3.2 if car.running else 0.0)
+        trim = rgb(*car.paint)
+        brush.box(0.0, 0.87, 0.80, 0.012, z, 0.3 * trim, 0.28)
+        brush.box(0.0, 0.93, 0.79, 0.030, z, 1.5 * trim + 0.02, 0.25, rgb(0.012, 0.011, 0.012))
+        brush.box(0.0, 0.36, 0.84, 0.10, z, 0.55 * trim + 0.01, 0.40)
+        brush.box(0.0, 0.47, 0.83, 0.012, z, 1.6 * trim + 0.02, 0.38)
+        brush.box(0.0, 0.24, 0.74, 0.045, z, dark, 0.46)
+        brush.box(0.0, 0.62, 0.27, 0.065, z, rgb(0.50, 0.48, 0.36), 0.29)
+        tail = rgb(1.0, 0.03, 0.015) * (3.2 if car.running else 0.0)
         for side in (-1, 1):
-            red = np.float32([0.30, 0.015, 0.01])
+            red = rgb(0.30, 0.015, 0.01)
             brush.box(side * 0.66, 0.76, 0.17, 0.075, z, red, 0.37, tail)
-            brush.box(side * 0.56, 0.74, 0.05, 0.05, z, np.float32([0.35, 0.3, 0.28]), 0.37)
-            brush.box(side * 0.93, 0.98, 0.10, 0.065, 1.3, np.float32(car.paint) * 0.7, 0.33)
-        brush.disc(0.48, 0.27, 0.05, 0.04, z, dark, 0.36 + 0.62 * car.heat)
+            brush.box(side * 0.56, 0.74, 0.05, 0.05, z, rgb(0.35, 0.3, 0.28), 0.37)
+            brush.box(side * 0.93, 0.98, 0.10, 0.065, 1.3, rgb(*car.paint) * 0.7, 0.33)
+        brush.disc(0.48, 0.25, 0.07, 0.05, z, dark, 0.40 + 0.62 * car.heat)
 
 
 class _Brush:
@@ -159,19 +201,23 @@ class _Brush:
         glow: Array | None = None,
     ) -> None:
         """Fill a polygon given in the car's own metres."""
-        mask = np.zeros(self.layer.alpha.shape, np.uint8)
-        pixels = np.round(self._pixels(corners) * 16).astype(np.int32)
-        cv2.fillPoly(mask, [pixels], 255, cv2.LINE_AA, 4)
-        rows, columns = np.nonzero(mask)
-        if rows.size == 0:
+        pixels = self._pixels(corners)
+        size = self.camera.width, self.camera.height
+        low = np.clip(np.floor(pixels.min(axis=0)).astype(int) - 2, 0, size)
+        high = np.clip(np.ceil(pixels.max(axis=0)).astype(int) + 3, 0, size)
+        if (high <= low).any():
             return
-        share = mask[rows, columns].astype(np.float32) / 255
+        box = slice(low[1], high[1]), slice(low[0], high[0])
+        mask = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
+        points = np.round((pixels - low) * 16).astype(np.int32)
+        cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, 4)
+        share = mask.astype(np.float32) / 255
         layer = self.layer
-        layer.alpha[rows, columns] = np.maximum(layer.alpha[rows, columns], share)
-        layer.albedo[rows, columns] += share[:, None] * (albedo - layer.albedo[rows, columns])
-        layer.warmth[rows, columns] += share * (warm - layer.warmth[rows, columns])
+        layer.alpha[box] = np.maximum(layer.alpha[box], share)
+        layer.warmth[box] += share * (warm - layer.warmth[box])
         light = np.zeros(3, np.float32) if glow is None else glow
-        layer.emission[rows, columns] += share[:, None] * (light - layer.emission[rows, columns])
+        layer.albedo[box] += share[..., None] * (albedo - layer.albedo[box])
+        layer.emission[box] += share[..., None] * (light - layer.emission[box])
 
     def box(
         self,
@@ -211,8 +257,7 @@ class _Brush:
         """Fill an upright ellipse that faces along the street."""
         turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
         corners = [
-            (x + half_width * float(np.cos(t)), y + half_height * float(np.sin(t)), z)
-            for t in turn
+            (x + half_width * float(np.cos(t)), y + half_height * float(np.sin(t)), z) for t in turn
         ]
         self.quad(corners, albedo, warm, glow)
 
@@ -220,13 +265,13 @@ class _Brush:
         """A tyre with a warm hub, seen from the end and a little from the side."""
         inner, outer = x - 0.1 * np.sign(x), x + 0.06 * np.sign(x)
         turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-        black, metal = np.float32([0.012] * 3), np.float32([0.16] * 3)
+        black, metal = rgb(0.012, 0.012, 0.012), rgb(0.16, 0.16, 0.16)
         for place in np.linspace(inner, outer, 4):
             rim = [(float(place), 0.31 + 0.31 * float(np.sin(t)), z + 0.31 * float(np.cos(t)))
                    for t in turn]  # fmt: skip
-            self.quad(rim, black, 0.60)
+            self.quad(rim, black, 0.50)
         low = z - 0.3 if self.car.oncoming else z + 0.3
-        self.box((inner + outer) / 2, 0.17, 0.10, 0.16, low, black, 0.62)
+        self.box((inner + outer) / 2, 0.17, 0.10, 0.16, low, black, 0.52)
         hub = [(float(outer), 0.31 + 0.19 * float(np.sin(t)), z + 0.19 * float(np.cos(t)))
                for t in turn]  # fmt: skip
-        self.quad(hub, metal, 0.78)
+        self.quad(hub, metal, 0.66)

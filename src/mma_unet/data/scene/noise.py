@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Noise", "hash01", "smoothstep"]
+__all__ = ["Array", "Noise", "hash01", "rgb", "smoothstep"]
 
 Array = npt.NDArray[Any]
 
@@ -28,6 +29,7 @@ class Noise:
         field = np.fft.irfft2(spectrum, s=(size, size))
         self.field: Array = (field / field.std()).astype(np.float32)
         self.size = size
+        self._padded: Array = np.pad(self.field, (0, 2), mode="wrap")
 
     def __call__(self, u: Array, v: Array, period: float) -> Array:
         """Noise of mean 0 and standard deviation 1 at places given in metres.
@@ -40,21 +42,26 @@ class Noise:
         Returns:
             ``float32`` of the same shape.
         """
-        x, y = u * (self.size / period), v * (self.size / period)
-        x0, y0 = np.floor(x), np.floor(y)
-        fx, fy = (x - x0).astype(np.float32), (y - y0).astype(np.float32)
-        i, j = x0.astype(np.int64) % self.size, y0.astype(np.int64) % self.size
-        i1, j1 = (i + 1) % self.size, (j + 1) % self.size
-        top = self.field[j, i] * (1 - fx) + self.field[j, i1] * fx
-        bottom = self.field[j1, i] * (1 - fx) + self.field[j1, i1] * fx
-        result: Array = top * (1 - fy) + bottom * fy
-        return result
+        u, v = np.broadcast_arrays(np.asarray(u, np.float32), np.asarray(v, np.float32))
+        count, row = u.size, 1024
+        maps = np.zeros((2, -(-count // row) * row), np.float32)
+        maps[0, :count], maps[1, :count] = u.ravel(), v.ravel()
+        maps = np.mod(maps * np.float32(self.size / period), np.float32(self.size))
+        columns, rows = maps.reshape(2, -1, row)
+        found: Array = np.concatenate(
+            [
+                cv2.remap(self._padded, columns[i : i + 16384], rows[i : i + 16384], 1)
+                for i in range(0, len(columns), 16384)
+            ]
+            or [columns]
+        )
+        return found.ravel()[:count].reshape(u.shape)
 
 
 def hash01(*keys: Array | int) -> Array:
     """A value in [0, 1) that depends on whole numbers only; arrays are broadcast."""
     with np.errstate(over="ignore"):
-        state = np.uint64(0x9E3779B97F4A7C15)
+        state: Array = np.asarray(0x9E3779B97F4A7C15, np.uint64)
         for key in keys:
             state = np.bitwise_xor(state, np.asarray(key).astype(np.int64).astype(np.uint64))
             state = state * np.uint64(0xBF58476D1CE4E5B9)
@@ -69,3 +76,8 @@ def smoothstep(low: float, high: float, x: Array) -> Array:
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
     result: Array = t * t * (3.0 - 2.0 * t)
     return result
+
+
+def rgb(red: float, green: float, blue: float) -> Array:
+    """A colour or an amount of light as a ``(3,)`` ``float32`` array."""
+    return np.array([red, green, blue], np.float32)

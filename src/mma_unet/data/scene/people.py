@@ -85,9 +85,7 @@ class _Canvas:
         warm: float,
     ) -> None:
         mask = np.zeros_like(self.alpha)
-        for (ax, ay), (bx, by), ra, rb in zip(
-            joints, joints[1:], radii, radii[1:], strict=False
-        ):
+        for (ax, ay), (bx, by), ra, rb in zip(joints, joints[1:], radii, radii[1:], strict=False):
             for t in np.linspace(0, 1, 14):
                 x, y, r = ax + (bx - ax) * t, ay + (by - ay) * t, ra + (rb - ra) * t
                 centre = (x + _WIDTH / 2) * _SCALE, (_HEIGHT - 0.05 - y) * _SCALE
@@ -150,7 +148,9 @@ def draw_person(person: Person, noise: Noise) -> Sprite:
         colour = (tinted[0], tinted[1], tinted[2])
         toe = (ankle[0] + sign * (0.06 + 0.12 * side), max(ankle[1] - 0.045, 0.03))
         canvas.limb([ankle, toe], [0.05, 0.035], shoe, 0.50)
-        canvas.limb([(x0, hip), knee, ankle], [0.095, 0.07, 0.05], colour, legs * (0.9 + 0.1 * tone))
+        canvas.limb(
+            [(x0, hip), knee, ankle], [0.095, 0.07, 0.05], colour, legs * (0.9 + 0.1 * tone)
+        )
 
     def arm(which: int, tone: float) -> None:
         angle = -0.9 * swing * math.sin(person.phase + (math.pi if which else 0.0))
@@ -197,10 +197,12 @@ def draw_person(person: Person, noise: Noise) -> Sprite:
 
     rows, columns = np.indices(canvas.alpha.shape, dtype=np.float32) / _SCALE
     folds = noise(columns + person.x, rows * 0.6 + person.z, 3.0)
-    warmth = canvas.warmth * (1 + 0.05 * folds)
+    warmth: Array = canvas.warmth * (1 + 0.05 * folds)
     warmth = cv2.GaussianBlur(warmth, (0, 0), 2.2)
     albedo = canvas.albedo * (1 + 0.25 * folds[..., None])
     alpha = cv2.GaussianBlur(canvas.alpha.astype(np.float32) / 255, (0, 0), 1.0)
     # The blur mixed the empty canvas into the rim; take it out again.
-    warmth /= np.maximum(cv2.GaussianBlur((canvas.alpha > 0).astype(np.float32), (0, 0), 2.2), 0.2)
+    warmth = warmth / np.maximum(
+        cv2.GaussianBlur((canvas.alpha > 0).astype(np.float32), (0, 0), 2.2), 0.2
+    )
     return Sprite(alpha, np.clip(albedo, 0, 1), np.clip(warmth, 0, 1), _SCALE * 1.75 / person.tall)

@@ -5,6 +5,7 @@ place where it lands decides colour, glow and temperature.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -109,7 +110,7 @@ def _intersect(street: Street, origin: Array, rays: Array) -> Surface:
             roof = _per_house(houses, np.nan_to_num(z), [h.height for h in houses])
             hit = (y > 0) & (y < roof) & (z < houses[-1].far)
             offer(t, hit, which, (-sign, 0, 0))
-            for near, far in zip(houses, houses[1:], strict=False):
+            for near, far in pairwise(houses):
                 if far.height <= near.height:
                     continue
                 t = (far.near - start[..., 2]) / rays[..., 2]
@@ -149,19 +150,15 @@ def _ground(surface: Surface, street: Street) -> None:
     road = np.abs(x) < street.kerb
     tone = 0.085 * (1 + 0.16 * coarse + 0.12 * fine + 0.22 * sharp * grain)
     warm = 0.40 + 0.016 * coarse + 0.008 * fine
-    tracks = sum(
-        np.exp(-(((x - c - 0.06 * coarse) / 0.24) ** 2)) for c in (-2.6, -1.1, 1.1, 2.6)
-    )
+    tracks = sum(np.exp(-(((x - c - 0.06 * coarse) / 0.24) ** 2)) for c in (-2.6, -1.1, 1.1, 2.6))
     tone = tone * (1 - 0.16 * tracks)
     warm = warm + 0.045 * tracks
     crack = np.exp(-((noise(x + 9, z * 0.7, 7.0) / 0.035) ** 2)) * sharp
     tone = tone * (1 - 0.45 * crack)
     patch = smoothstep(1.1, 1.2, noise(x + 2.3, z + 4.1, 26.0))
     tone, warm = tone * (1 - 0.35 * patch), warm + 0.02 * patch
-    slab = np.minimum(np.abs((x / 0.75) % 1 - 0.5), np.abs((z / 0.75) % 1 - 0.5))
     joint = 1 - smoothstep(0.0, 0.045, 0.5 - np.maximum(
         np.abs((x / 0.75) % 1 - 0.5), np.abs((z / 0.75) % 1 - 0.5)))  # fmt: skip
-    del slab
     each = hash01(np.floor(x / 0.75), np.floor(z / 0.75), street.seed)
     pave = 0.17 * (0.82 + 0.36 * each + 0.10 * coarse + 0.16 * sharp * grain)
     pave = pave * (1 - 0.55 * joint * sharp)
@@ -275,7 +272,7 @@ def _facade(surface: Surface, kind: int, houses: tuple[Building, ...], street: S
     dark = pane & ~open_shop & (bay > 1.0)
     albedo[bars & open_shop] = (0.05, 0.05, 0.05)
     albedo[dark] = (0.03, 0.03, 0.035)
-    rolled = 0.10 * (1 + 0.5 * np.sin(y * 70))
+    rolled = (0.05 + 0.25 * base.mean(axis=1)) * (1 + 0.5 * np.sin(y * 70))
     albedo = np.where(dark[:, None], rolled[:, None] * np.array([1.0, 1.0, 1.05]), albedo)
     warm = np.where(shopping, 0.47 + 0.05 * smoothstep(0.4, 2.6, y) + 0.03 * (stock - 0.7), warm)
     warm = np.where(dark, 0.30 + 0.01 * np.sin(y * 70), warm)
@@ -317,18 +314,22 @@ def _end(surface: Surface, street: Street) -> None:
     mask = surface.kind == END
     x, y = surface.point[..., 0][mask], surface.point[..., 1][mask]
     block = np.floor(x / 7.0)
-    lit = hash01(np.floor(x / 1.4), np.floor(y / 2.6), street.seed + 3) < 0.22
-    pane = (((x / 1.4) % 1) > 0.3) & (((y / 2.6) % 1) > 0.4) & (y > 3)
+    column, floor = np.floor(x / 1.1), np.floor(y / 2.5)
+    draw = hash01(column, floor, street.seed + 3)
+    lit = draw < 0.16
+    pane = (((x / 1.1) % 1) > 0.45) & (((y / 2.5) % 1) > 0.5) & (y > 3)
     surface.albedo[mask] = (0.05 + 0.04 * hash01(block, 9))[:, None] * np.ones(3)
     haze = np.array([0.010, 0.010, 0.013])
-    surface.emission[mask] = haze + (lit & pane)[:, None] * np.array([0.30, 0.20, 0.10])
+    surface.emission[mask] = haze + ((lit & pane) * (0.3 + 4 * draw))[:, None] * np.array(
+        [0.30, 0.20, 0.10]
+    )
     surface.warmth[mask] = 0.30 + 0.03 * hash01(block, 4) + 0.10 * (lit & pane)
 
 
 def _flanks(surface: Surface, street: Street) -> None:
     mask = surface.kind == FLANK
     x, y = surface.point[..., 0][mask], surface.point[..., 1][mask]
-    tone, _ = _brick(x, y, np.float32(0.6), street.noise, street.seed)
+    tone, _ = _brick(x, y, np.full_like(x, 0.6), street.noise, street.seed)
     stain = street.noise(x, y * 0.4, 9.0)
     surface.albedo[mask] = (0.10 * tone * (1 + 0.15 * stain))[:, None] * np.array([1, 0.85, 0.75])
     surface.emission[mask] = (0.002, 0.002, 0.003)

@@ -1,0 +1,220 @@
+"""Scoring many methods on the same pairs; what was scored before is taken from the last run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mma_unet.benchmark.cache import Row, read_cache, triple_stamp, write_cache
+from mma_unet.benchmark.evaluate import Progress, suite_names
+from mma_unet.benchmark.methods import Method, baselines, from_folder, fuse_with
+from mma_unet.benchmark.pool import ScorePool, sensible_workers
+from mma_unet.benchmark.scores import FloatArray
+from mma_unet.benchmark.statistics import Summary, summarise
+from mma_unet.data import find_pairs
+from mma_unet.errors import InputError
+from mma_unet.metrics import MetricSpec
+from mma_unet.metrics.scoring import suite_specs
+
+__all__ = ["Comparison", "compare"]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Several methods on the images that all of them have.
+
+    Attributes:
+        methods: In the order they were named, the baselines last.
+        specs: The metrics, M of them.
+        names: The images compared, N of them.
+        pairs: How many pairs there are in all.
+        values: `(methods, N, M)`.
+        stretched: The same after stretching every output to the full range, if asked for.
+        lacking: For each method that lacks images, their names.
+        problems: One sentence for each file that is there but could not be used.
+        remarks: Sentences on files that were passed over.
+        resamples: Resamples of the bootstrap.
+        seed: Its seed.
+    """
+
+    methods: tuple[Method, ...]
+    specs: tuple[MetricSpec, ...]
+    names: tuple[str, ...]
+    pairs: int
+    values: FloatArray
+    stretched: FloatArray | None
+    lacking: dict[str, list[str]]
+    problems: tuple[str, ...]
+    remarks: tuple[str, ...]
+    resamples: int = 2000
+    seed: int = 0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Column headings of the metrics."""
+        return tuple(spec.label for spec in self.specs)
+
+    def summary(self, *, stretched: bool = False) -> Summary:
+        """Means, ranks and intervals; differences are to the first method."""
+        values = self.stretched if stretched and self.stretched is not None else self.values
+        directions = [spec.higher_is_better for spec in self.specs]
+        return summarise(values, directions, resamples=self.resamples, seed=self.seed)
+
+
+def compare(
+    ir: str | Path,
+    vi: str | Path,
+    results: Mapping[str, str | Path],
+    out: str | Path,
+    *,
+    models: Mapping[str, str] | None = None,
+    suite: str | Iterable[str] = "paper",
+    stretch: bool = False,
+    workers: int | None = 1,
+    resamples: int = 2000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Score methods on the pairs that all of them have fused.
+
+    Interrupted, it goes on where it stopped when called again with the same `out`.
+
+    Args:
+        ir: Folder of the infrared images.
+        vi: Folder of the visible images.
+        results: Folder of fused images by the method's name.
+        out: Folder for what is kept: `cache/` (scores) and `fused/` (results of `models`).
+        models: Weights of ours by the name to give them; they are run first and named first.
+        suite: A suite, a metric, or several of them.
+        stretch: Score every output a second time, stretched min-max to the full range.
+        workers: Processes; None chooses by the number of images.
+        resamples: Resamples of the bootstrap.
+        seed: Its seed.
+        progress: Called after each step.
+
+    Raises:
+        InputError: A folder is missing or fits no pair, the methods have no image in common, a
+            name is used twice, or there is no such suite.
+    """
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: give a folder for the report.")
+    both = sorted(set(models or {}) & set(results))
+    if both:
+        raise InputError(f"the name {both[0]} is used for a model and for results; choose another.")
+    specs = suite_specs(suite_names(suite))
+    pairing = find_pairs(ir, vi)
+    folders = [from_folder(n, Path(f), pairing, Path(vi)) for n, f in results.items()]
+    ours = [
+        fuse_with(name, model, pairing.pairs, out / "fused" / name, progress)
+        for name, model in (models or {}).items()
+    ]
+    methods = (*ours, *folders, *baselines(pairing.pairs))
+    names = [pair.name for pair in pairing.pairs]
+    shared = _common(methods, names)
+    count = len(shared) * len(methods) * (2 if stretch else 1)
+    workers = sensible_workers(count) if workers is None else workers
+    failed: dict[str, dict[str, str]] = {}
+    tables: dict[bool, list[dict[str, list[float]]]] = {}
+    with ScorePool([spec.name for spec in specs], workers) as pool:
+        for stretching in (False, True) if stretch else (False,):
+            tables[stretching] = [
+                _score(pool, method, shared, out, specs, stretching, failed, progress)
+                for method in methods
+            ]
+    kept = [name for name in shared if all(name in table for table in tables[False])]
+    if not kept:
+        first = next(reason for reasons in failed.values() for reason in reasons.values())
+        raise InputError(f"no image could be scored for every method; the first problem: {first}")
+    arrays = {key: _stack(value, kept) for key, value in tables.items()}
+    reasons = [reason for by_name in failed.values() for reason in by_name.values()]
+    unpaired = [*pairing.unpaired_ir, *pairing.unpaired_vi]
+    return Comparison(
+        methods=methods,
+        specs=specs,
+        names=tuple(kept),
+        pairs=len(names),
+        values=arrays[False],
+        stretched=arrays.get(True),
+        lacking=_lacking(methods, names, failed),
+        problems=tuple(dict.fromkeys(reasons)),
+        remarks=(
+            *(f"{path} has no partner and was passed over." for path in unpaired),
+            *(remark for method in methods for remark in method.remarks),
+        ),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _common(methods: Sequence[Method], names: Sequence[str]) -> list[str]:
+    """Names of the pairs that every method has a result for."""
+    shared = [name for name in names if all(name in method.triples for method in methods)]
+    if not shared:
+        counts = ", ".join(f"{m.name} {len(m.triples)}" for m in methods if not m.is_baseline)
+        raise InputError(
+            f"no image is there for every method (of {len(names)} pairs: {counts}): "
+            "leave a method out or complete its folder."
+        )
+    return shared
+
+
+def _score(
+    pool: ScorePool,
+    method: Method,
+    names: Sequence[str],
+    out: Path,
+    specs: Sequence[MetricSpec],
+    stretch: bool,
+    failed: dict[str, dict[str, str]],
+    progress: Progress | None,
+) -> dict[str, list[float]]:
+    """Scores of one method by image, from the cache where they are there; failures are noted."""
+    labels = [spec.label for spec in specs]
+    path = out / "cache" / f"{method.name}{'.stretched' if stretch else ''}.csv"
+    stamps = {name: triple_stamp(method.triples[name]) for name in names}
+    known: dict[str, Row] = {
+        name: row
+        for name, row in read_cache(path, labels).items()
+        if name in stamps and row[0] == stamps[name]
+    }
+    waiting = [name for name in names if name not in known]
+    triples = [method.triples[name] for name in waiting]
+    what = f"Scoring {method.name}{' stretched' if stretch else ''}"
+    try:
+        for done, result in enumerate(pool.run(triples, stretch=stretch), 1):
+            name = waiting[result.index]
+            if result.scores is None:
+                failed.setdefault(method.name, {})[name] = result.reason
+            else:
+                known[name] = (stamps[name], [result.scores[label] for label in labels])
+            if progress is not None:
+                progress(what, done, len(triples))
+    finally:
+        if waiting:
+            write_cache(path, labels, {name: known[name] for name in names if name in known})
+    return {name: row[1] for name, row in known.items()}
+
+
+def _stack(tables: Sequence[Mapping[str, list[float]]], names: Sequence[str]) -> FloatArray:
+    return np.array([[table[name] for name in names] for table in tables], dtype=np.float64)
+
+
+def _lacking(
+    methods: Sequence[Method], names: Sequence[str], failed: Mapping[str, Mapping[str, str]]
+) -> dict[str, list[str]]:
+    """Images each method lacks; where every method failed, the sources are to blame, not it."""
+    for_all = {name for name in names if all(name in failed.get(m.name, {}) for m in methods)}
+    lacking = {
+        method.name: [
+            name
+            for name in names
+            if name not in for_all
+            and (name not in method.triples or name in failed.get(method.name, {}))
+        ]
+        for method in methods
+    }
+    return {name: missing for name, missing in lacking.items() if missing}

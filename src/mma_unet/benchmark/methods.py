@@ -1,0 +1,154 @@
+"""The methods of a comparison: folders of results, our own weights, and the baselines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mma_unet.benchmark.cache import stamp
+from mma_unet.benchmark.evaluate import Progress
+from mma_unet.benchmark.files import write_text
+from mma_unet.benchmark.triples import BASELINES, Triple, fused_by_visible
+from mma_unet.data import Pair, Pairing
+from mma_unet.errors import InputError
+from mma_unet.inference import Fuser, fuse_files, plan
+
+__all__ = ["Method", "baselines", "from_folder", "fuse_with", "parse_named"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method and its results.
+
+    Attributes:
+        name: What the report calls it.
+        triples: Its result for each pair by the pair's name, where it has one.
+        about: Where the results come from, in a few words.
+        is_baseline: Whether it is fusion without learning.
+        remarks: Sentences the report must repeat.
+    """
+
+    name: str
+    triples: dict[str, Triple]
+    about: str
+    is_baseline: bool = False
+    remarks: tuple[str, ...] = field(default=())
+
+
+def parse_named(items: Sequence[str], option: str) -> dict[str, str]:
+    """Read `NAME=VALUE` items; without a name, the last part of the path is the name.
+
+    Raises:
+        InputError: A name is used twice, kept for a baseline, or cannot be a file name.
+
+    Example:
+        >>> parse_named(["ours=results/a", "results/b"], "--results")
+        {'ours': 'results/a', 'b': 'results/b'}
+    """
+    named: dict[str, str] = {}
+    for item in items:
+        name, sep, value = item.partition("=")
+        if not sep:
+            name, value = Path(item).name.removesuffix(".safetensors"), item
+        if not name or not value:
+            raise InputError(f"{option} {item}: write NAME=PATH, e.g. {option} ours=results/ours")
+        _check_name(name, option, item)
+        if name in named:
+            raise InputError(f"{option} {item}: the name {name} is used twice; choose another.")
+        named[name] = value
+    return named
+
+
+def _check_name(name: str, option: str, item: str) -> None:
+    if name in BASELINES:
+        raise InputError(f"{option} {item}: {name} is the name of a baseline; choose another.")
+    if name.startswith(".") or any(c in name for c in '/\\:*?"<>|') or not name.isprintable():
+        raise InputError(f"{option} {item}: {name!r} cannot name a file; choose another name.")
+
+
+def from_folder(name: str, folder: Path, pairing: Pairing, vi: Path) -> Method:
+    """A method whose results lie in a folder; those without a pair are passed over and counted.
+
+    Raises:
+        InputError: As `mma_unet.data.find_pairs`.
+    """
+    found, extra = fused_by_visible(folder, vi)
+    wanted = {pair.vi: pair for pair in pairing.pairs}
+    triples = {
+        pair.name: Triple(pair.name, pair.ir, pair.vi, found[visible])
+        for visible, pair in wanted.items()
+        if visible in found
+    }
+    others = len(extra) + len(found.keys() - wanted.keys())
+    remarks = [f"{name}: {others} more in {folder} belong to no pair."] if others else []
+    return Method(name, triples, f"images in {folder}", remarks=tuple(remarks))
+
+
+def baselines(pairs: Sequence[Pair]) -> list[Method]:
+    """The pixel average and the pixel maximum."""
+    about = {"average": "pixel average, rounded half up", "maximum": "pixel maximum"}
+    return [
+        Method(
+            rule,
+            {pair.name: Triple(pair.name, pair.ir, pair.vi, rule) for pair in pairs},
+            about[rule],
+            is_baseline=True,
+        )
+        for rule in BASELINES
+    ]
+
+
+def fuse_with(
+    name: str, model: str, pairs: Sequence[Pair], out: Path, progress: Progress | None = None
+) -> Method:
+    """Fuse the pairs with our own weights; what is there already of the same weights is kept.
+
+    Args:
+        name: What to call the method.
+        model: Shipped weights by name, or the path of a weights file.
+        pairs: The sources.
+        out: Folder for the fused luminance, as PNG.
+        progress: Called after each pair.
+
+    Raises:
+        InputError: The model is unknown or the folder cannot be written.
+    """
+    fuser = Fuser(model, gray=True)
+    tasks = plan(pairs, out, ".png")
+    record = out.with_name(f"{out.name}.json")
+    before, weights = _read_record(record), _digest(fuser)
+    now = {task.pair.name: f"{weights}-{stamp([task.pair.ir, task.pair.vi])}" for task in tasks}
+    for task in tasks:
+        if before.get(task.pair.name) != now[task.pair.name]:
+            task.target.unlink(missing_ok=True)
+    write_text(record, json.dumps(now, indent=1) + "\n")
+    triples, remarks = {}, []
+    for done, outcome in enumerate(fuse_files(fuser, tasks), 1):
+        pair = outcome.task.pair
+        if outcome.status == "failed":
+            remarks.append(f"{name}: {outcome.reason}")
+        else:
+            triples[pair.name] = Triple(pair.name, pair.ir, pair.vi, outcome.task.target)
+        if progress is not None:
+            progress(f"Fusing with {name}", done, len(tasks))
+    return Method(name, triples, f"MMA-UNet, weights {model}", remarks=tuple(remarks))
+
+
+def _read_record(path: Path) -> Mapping[str, str]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _digest(fuser: Fuser) -> str:
+    """Digest of the weights and the shape of the network."""
+    digest = hashlib.sha256(json.dumps(fuser.model.config.to_dict(), sort_keys=True).encode())
+    for key, tensor in sorted(fuser.model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,132 @@
+"""`Scores`: a table of images by metrics, with its means, and in and out of CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mma_unet.benchmark.files import write_text
+from mma_unet.errors import InputError
+
+__all__ = ["FloatArray", "Scores", "column_means", "read_table", "write_table"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def column_means(values: FloatArray) -> FloatArray:
+    """Means over the first axis without NaN; NaN where nothing is left, without a warning."""
+    return _quietly(np.nanmean, values)
+
+
+def _quietly(reduce: Callable[..., Any], values: FloatArray) -> FloatArray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(reduce(values, axis=0), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of one folder of fused images.
+
+    Attributes:
+        names: The images, `N` of them.
+        labels: The metrics, `M` of them, e.g. `("VIF", "SSIM")`.
+        values: `(N, M)` float64; NaN where a metric is not defined for an image.
+        problems: One sentence for each image that could not be scored.
+
+    Example:
+        >>> table = Scores(("a", "b"), ("VIF",), np.array([[0.25], [0.75]]))
+        >>> table.mean()
+        {'VIF': 0.5}
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    values: FloatArray
+    problems: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a table whose parts do not fit."""
+        if self.values.shape != (len(self.names), len(self.labels)):
+            raise ValueError(
+                f"{self.values.shape} values for {len(self.names)} names and "
+                f"{len(self.labels)} labels"
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def mean(self) -> dict[str, float]:
+        """Mean of each metric over the images it is defined for; NaN where it is for none."""
+        return self._by_label(column_means(self.values))
+
+    def median(self) -> dict[str, float]:
+        """Median of each metric over the images it is defined for; NaN where it is for none."""
+        return self._by_label(_quietly(np.nanmedian, self.values))
+
+    def undefined(self) -> dict[str, int]:
+        """How many images each metric is not defined for."""
+        counts = np.isnan(self.values).sum(axis=0)
+        return {label: int(n) for label, n in zip(self.labels, counts, strict=True)}
+
+    def _by_label(self, row: FloatArray) -> dict[str, float]:
+        return {label: float(value) for label, value in zip(self.labels, row, strict=True)}
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write one line per image, `name` first, at full precision, atomically.
+
+        Raises:
+            InputError: The place cannot be written.
+        """
+        rows = [[name, *row] for name, row in zip(self.names, self.values.tolist(), strict=True)]
+        write_table(path, ["name", *self.labels], rows)
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> Scores:
+        """Read what `to_csv` wrote.
+
+        Raises:
+            InputError: The file is missing or is not such a table.
+        """
+        header, rows = read_table(path)
+        if header[:1] != ["name"]:
+            raise InputError(f"{path} is not a table of scores: its first column is not 'name'.")
+        try:
+            values = np.array([[float(cell) for cell in row[1:]] for row in rows])
+        except ValueError as error:
+            raise InputError(f"{path} is not a table of scores: {error}.") from None
+        names = tuple(row[0] for row in rows)
+        return cls(names, tuple(header[1:]), values.reshape(len(names), len(header) - 1))
+
+
+def write_table(path: str | Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write a CSV file atomically; floats at full precision."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, buffer.getvalue())
+
+
+def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV file.
+
+    Raises:
+        InputError: The file is missing, empty, or a row has another length than the header.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a CSV table ({error}).") from None
+    if any(len(row) != len(header) for row in rows):
+        raise InputError(f"{path} is not a CSV table: its rows differ in length.")
+    return header, rows

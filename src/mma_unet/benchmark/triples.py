@@ -1,0 +1,147 @@
+"""One fused image with its two sources: finding the three files, and reading them as 8 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mma_unet.data import Pairing, find_pairs, from_float, read_image, to_float
+from mma_unet.data.images import luminance
+from mma_unet.errors import InputError
+
+__all__ = ["BASELINES", "Triple", "fused_by_visible", "grey", "load", "match", "stretched"]
+
+Array = npt.NDArray[Any]
+Grey = npt.NDArray[np.uint8]
+
+
+def _average(ir: Grey, vi: Grey) -> Grey:
+    return ((ir.astype(np.uint16) + vi + 1) // 2).astype(np.uint8)
+
+
+def _maximum(ir: Grey, vi: Grey) -> Grey:
+    return np.maximum(ir, vi)
+
+
+BASELINES: dict[str, Callable[[Grey, Grey], Grey]] = {"average": _average, "maximum": _maximum}
+"""Fusion without any learning, of two grey images: the mean rounded half up, and the larger."""
+
+
+@dataclass(frozen=True)
+class Triple:
+    """What is scored: the two sources, and a fused file or the name of a baseline.
+
+    Attributes:
+        name: The pair's name.
+        ir: The infrared file.
+        vi: The visible file.
+        fused: The fused file, or a key of `BASELINES`.
+    """
+
+    name: str
+    ir: Path
+    vi: Path
+    fused: Path | str
+
+
+def fused_by_visible(fused: Path, vi: Path) -> tuple[dict[Path, Path], tuple[Path, ...]]:
+    """The fused file of each visible file, by the rules that pair the sources.
+
+    Args:
+        fused: A folder of fused images, or one.
+        vi: The folder of visible images, or one.
+
+    Returns:
+        Fused file by visible file, and the fused files that belong to none.
+
+    Raises:
+        InputError: A path is missing, holds no image, is ambiguous, or nothing matches.
+    """
+    pairing = find_pairs(fused, vi)
+    return {pair.vi: pair.ir for pair in pairing.pairs}, pairing.unpaired_ir
+
+
+def match(pairing: Pairing, fused: Path, vi: Path) -> tuple[list[Triple], list[str]]:
+    """Complete pairs with their fused files.
+
+    Args:
+        pairing: The sources.
+        fused: The folder of fused images.
+        vi: The folder of visible images that `pairing` was made from.
+
+    Returns:
+        The triples, and one sentence for each file that has no partner.
+
+    Raises:
+        InputError: As `fused_by_visible`.
+    """
+    found, extra = fused_by_visible(fused, vi)
+    problems = [f"{path}: no visible image of its name" for path in pairing.unpaired_ir]
+    problems += [f"{path}: no infrared image of its name" for path in pairing.unpaired_vi]
+    problems += [f"{pair.vi}: no fused image of its name" for pair in pairing.pairs
+                 if pair.vi not in found]  # fmt: skip
+    problems += [f"{path}: no source images of its name" for path in extra]
+    triples = [
+        Triple(pair.name, pair.ir, pair.vi, found[pair.vi])
+        for pair in pairing.pairs
+        if pair.vi in found
+    ]
+    return triples, problems
+
+
+def load(triple: Triple) -> tuple[Array, Array, Array]:
+    """Read a triple as 8-bit images.
+
+    Images of 16 bits or of floats in [0, 1] are rounded to 8 bits; colour is kept.
+
+    Returns:
+        `(fused, ir, vi)`, each `(H, W)` or `(H, W, 3)` `uint8` of one height and width.
+
+    Raises:
+        InputError: A file cannot be read, or the sizes differ.
+    """
+    ir, vi = _read(triple.ir), _read(triple.vi)
+    _same_size(triple.ir, ir, triple.vi, vi)
+    if isinstance(triple.fused, str):
+        return BASELINES[triple.fused](grey(ir), grey(vi)), ir, vi
+    fused = _read(triple.fused)
+    _same_size(triple.fused, fused, triple.vi, vi)
+    return fused, ir, vi
+
+
+def grey(image: Array) -> Grey:
+    """BT.601 luminance `(H, W)` of an 8-bit image."""
+    result: Grey = luminance(image)
+    return result
+
+
+def stretched(image: Array) -> Grey:
+    """Luminance, stretched min-max to 0..255 and rounded; a constant image stays as it is.
+
+    Example:
+        >>> stretched(np.array([[10, 15, 20]], dtype=np.uint8)).tolist()
+        [[0, 128, 255]]
+    """
+    plain = grey(image)
+    low, high = int(plain.min()), int(plain.max())
+    if low == high:
+        return plain
+    return from_float((plain.astype(np.float64) - low) / (high - low), np.uint8)
+
+
+def _read(path: Path) -> Array:
+    image = read_image(path)
+    return image if image.dtype == np.uint8 else from_float(to_float(image, path), np.uint8)
+
+
+def _same_size(one: Path, first: Array, other: Path, second: Array) -> None:
+    if first.shape[:2] != second.shape[:2]:
+        raise InputError(
+            f"{one} is {first.shape[1]}x{first.shape[0]} and {other} is "
+            f"{second.shape[1]}x{second.shape[0]} pixels: they must be of one size."
+        )

@@ -1,0 +1,62 @@
+"""`mma-unet models`: the networks and weights there are, in numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from mma_unet.cli.common import console
+from mma_unet.errors import InputError
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="Show the card of these weights.")] = None,
+) -> None:
+    """List the presets and shipped weights, or show what one weights file says of itself."""
+    if name is not None:
+        _card(name)
+        return
+    from mma_unet.models import (
+        ABLATIONS,
+        DEFAULT_MODEL,
+        PRESETS,
+        MMAUNet,
+        count_macs,
+        count_parameters,
+        shipped_models,
+    )
+
+    table = Table("Preset", "Width", "Guided", "(VI, IR) levels", "Parameters", "GMACs", "Weights")
+    for key, config in {**PRESETS, **ABLATIONS}.items():
+        network = MMAUNet(config)
+        shipped = key in shipped_models()
+        table.add_row(
+            key,
+            str(config.width),
+            "yes" if config.guided else "no",
+            " ".join(f"{vi}-{ir}" for vi, ir in config.pairing),
+            f"{count_parameters(network) / 1e6:.2f} M",
+            f"{count_macs(network, 480, 640) / 1e9:.2f}",
+            ("shipped, default" if key == DEFAULT_MODEL else "shipped") if shipped else "",
+        )
+    table.caption = "GMACs for one 480x640 pair"
+    console.print(table)
+
+
+def _card(name: str) -> None:
+    from mma_unet.models import read_card
+
+    card = read_card(name)
+    config = card.config
+    pairs = ", ".join(f"{split} ({count})" for split, count in card.data.items())
+    console.print(f"width {config.width}, pairing {config.pairing}, guided {config.guided}")
+    console.print(f"trained on {pairs or 'unknown data'}")
+    if not card.scores:
+        raise InputError(f"{name}: the weights carry no scores")
+    metrics = list(next(iter(card.scores.values())))
+    table = Table("Data", *metrics)
+    for split, scores in card.scores.items():
+        table.add_row(split, *(f"{scores[metric]:g}" for metric in metrics))
+    console.print(table)

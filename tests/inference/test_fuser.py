@@ -1,0 +1,186 @@
+"""`Fuser` on everything a user may hand to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mma_unet import Fuser, InputError
+from mma_unet.data import read_image, write_image
+from mma_unet.models import MMAUNet, ablation
+
+GREY = (0.299, 0.587, 0.114)
+
+
+@pytest.fixture(scope="module")
+def fuser(weights: Path) -> Fuser:
+    return Fuser(weights, device="cpu")
+
+
+@pytest.fixture
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    ir = rng.integers(0, 256, (5, 7)).repeat(9, 0).repeat(9, 1).astype(np.uint8)
+    vi = rng.integers(60, 190, (5, 7, 3)).repeat(9, 0).repeat(9, 1).astype(np.uint8)
+    return ir, vi
+
+
+class _Average(MMAUNet):
+    """A network whose fused image is known: the mean of its inputs."""
+
+    def forward(self, ir: torch.Tensor, vi: torch.Tensor) -> torch.Tensor:
+        assert ir.shape == vi.shape
+        assert ir.shape[-1] % 16 == 0
+        return (ir + vi) / 2
+
+
+def test_arrays_keep_shape_and_type(fuser: Fuser, pair: tuple[np.ndarray, ...]) -> None:
+    ir, vi = pair
+    for visible in (vi, vi[..., 0], vi[..., :1]):
+        for dtype, scale in ((np.uint8, 1), (np.uint16, 257)):
+            fused = fuser(ir, visible.astype(dtype) * dtype(scale))
+            assert isinstance(fused, np.ndarray)
+            assert (fused.shape, fused.dtype) == (visible.shape, dtype)
+    floats = fuser(ir, (vi / 255).astype(np.float32))
+    assert floats.dtype == np.float32
+    assert floats.min() >= 0
+    assert floats.max() <= 1
+
+
+def test_sixteen_bits_are_not_quantised_to_eight(pair: tuple[np.ndarray, ...]) -> None:
+    ir = np.full((32, 32), 1000, np.uint16)
+    vi = np.full((32, 32), 2001, np.uint16)
+    fused = Fuser(_Average(ablation("E1", width=1)), device="cpu")(ir, vi)
+    assert np.unique(fused).tolist() in ([1500], [1501])
+
+
+def test_tensors_in_tensors_out(fuser: Fuser, pair: tuple[np.ndarray, ...]) -> None:
+    ir, vi = pair
+    as_tensor = torch.from_numpy(vi).permute(2, 0, 1)
+    fused = fuser(torch.from_numpy(ir), as_tensor)
+    assert isinstance(fused, torch.Tensor)
+    np.testing.assert_array_equal(fused.permute(1, 2, 0).numpy(), fuser(ir, vi))
+    assert fuser(torch.from_numpy(ir)[None] / 255, as_tensor / 255).dtype == torch.float32
+    assert fuser(torch.from_numpy(ir), torch.from_numpy(ir)).shape == ir.shape
+
+
+def test_paths_equal_arrays(fuser: Fuser, pair: tuple[np.ndarray, ...], tmp_path: Path) -> None:
+    ir, vi = pair
+    write_image(tmp_path / "ir.png", ir)
+    write_image(tmp_path / "vi.png", vi)
+    fused = fuser(tmp_path / "ir.png", str(tmp_path / "vi.png"))
+    np.testing.assert_array_equal(fused, fuser(ir, vi))
+    np.testing.assert_array_equal(read_image(tmp_path / "vi.png"), vi)
+
+
+def test_luminance_is_fused_and_chroma_is_that_of_vi(pair: tuple[np.ndarray, ...]) -> None:
+    ir, vi = pair
+    average = Fuser(_Average(ablation("E1", width=1)), device="cpu")
+    fused = np.asarray(average(ir, (vi / 255).astype(np.float32)))
+    visible = vi / 255
+    expected = (ir / 255 + visible @ GREY) / 2
+    inside = ((fused > 0) & (fused < 1)).all(axis=2)  # not clipped
+    assert inside.mean() > 0.5
+    np.testing.assert_allclose((fused @ GREY)[inside], expected[inside], atol=1e-5)
+    chroma = fused - (fused @ GREY)[..., None] - (visible - (visible @ GREY)[..., None])
+    np.testing.assert_allclose(chroma[inside], 0, atol=1e-5)
+
+
+def test_gray_gives_the_luminance(pair: tuple[np.ndarray, ...]) -> None:
+    ir, vi = pair
+    average = Fuser(_Average(ablation("E1", width=1)), device="cpu", gray=True)
+    fused = np.asarray(average(ir, vi))
+    expected = np.floor((ir + vi @ GREY) / 2 + 0.5)
+    assert fused.shape == ir.shape
+    np.testing.assert_allclose(fused, expected, atol=1)
+
+
+def test_three_channel_models_take_luminance_or_rgb(pair: tuple[np.ndarray, ...]) -> None:
+    ir, vi = pair
+    network = _Average(ablation("E1", width=1, in_channels=3))
+    as_luminance = Fuser(network, device="cpu")(ir, vi)
+    as_rgb = np.asarray(Fuser(network, device="cpu", colour="rgb")(ir, vi))
+    assert np.asarray(as_luminance).shape == vi.shape
+    np.testing.assert_allclose(
+        as_rgb, np.floor((ir[..., None] + vi.astype(float)) / 2 + 0.5), atol=1
+    )
+    with pytest.raises(InputError, match="three-channel model"):
+        Fuser(_Average(ablation("E1", width=1)), colour="rgb")
+
+
+def test_batches_equal_single_pairs_whatever_the_sizes(fuser: Fuser) -> None:
+    rng = np.random.default_rng(1)
+    sizes = [(40, 60), (33, 47), (40, 60), (16, 16)]
+    pairs = [
+        (rng.integers(0, 256, s, dtype=np.uint8), rng.integers(0, 256, (*s, 3), dtype=np.uint8))
+        for s in sizes
+    ]
+    for together, (ir, vi) in zip(fuser.fuse_batch(pairs), pairs, strict=True):
+        difference = np.abs(
+            np.asarray(together).astype(int) - np.asarray(fuser(ir, vi)).astype(int)
+        )
+        assert difference.max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (17, 31), (64, 48)])
+def test_any_size(fuser: Fuser, size: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    assert np.asarray(fuser(image, image)).shape == size
+
+
+def test_raw_thermal_counts_can_be_stretched() -> None:
+    counts = np.linspace(7000, 9000, 32 * 32).reshape(32, 32).astype(np.uint16)
+    black = np.zeros((32, 32), np.uint8)
+    network = _Average(ablation("E1", width=1))
+    dim = np.asarray(Fuser(network, device="cpu")(counts, black))
+    bright = np.asarray(Fuser(network, device="cpu", ir_range="auto")(counts, black))
+    assert dim.max() - dim.min() < 8
+    assert bright.max() - bright.min() > 120
+
+
+def test_determinism(fuser: Fuser, pair: tuple[np.ndarray, ...]) -> None:
+    np.testing.assert_array_equal(fuser(*pair), fuser(*pair))
+
+
+@pytest.mark.parametrize(
+    ("ir", "vi", "message"),
+    [
+        (np.zeros((8, 8), np.uint8), np.zeros((8, 9, 3), np.uint8), "8x8 and vi is 9x8"),
+        (np.full((8, 8), np.nan, np.float32), np.zeros((8, 8), np.uint8), "ir holds NaN"),
+        (np.zeros((8, 8), np.float32), np.full((8, 8), 2, np.float32), r"scale them to \[0, 1\]"),
+        (np.zeros((8, 8), np.int64), np.zeros((8, 8), np.uint8), "int64"),
+        (np.zeros((2, 8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8), "ir has shape"),
+        (np.zeros((0, 8), np.uint8), np.zeros((0, 8), np.uint8), "ir has shape"),
+        (torch.zeros(2, 8, 8), torch.zeros(8, 8), "ir has shape"),
+        ("no/such.png", "no/such.png", "no/such.png"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_sentence(fuser: Fuser, ir: object, vi: object, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        fuser(ir, vi)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_options_are_refused(weights: Path) -> None:
+    with pytest.raises(InputError, match="unknown device"):
+        Fuser(weights, device="gpu7")
+    with pytest.raises(InputError, match="colour must be"):
+        Fuser(weights, colour="lab")
+    with pytest.raises(InputError, match="ir_range must be"):
+        Fuser(weights, ir_range="half")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_missing_gpu_is_named(weights: Path) -> None:
+    with pytest.raises(InputError, match="no CUDA device"):
+        Fuser(weights, device="cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_gpu_equals_cpu(weights: Path, pair: tuple[np.ndarray, ...]) -> None:
+    cpu, gpu = (np.asarray(Fuser(weights, device=d)(*pair)).astype(int) for d in ("cpu", "cuda"))
+    assert np.abs(cpu - gpu).max() <= 1

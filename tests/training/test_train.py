@@ -1,0 +1,207 @@
+"""Training from a recipe: what it leaves, that it learns, and that it can be interrupted."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from mma_unet.errors import InputError
+from mma_unet.models import load_model, read_card
+from mma_unet.training import Recipe, load_recipe, train
+from tests.conftest import make_pairs
+
+pytest.importorskip("lightning")
+OPTIONS = {"accelerator": "cpu", "progress": False}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six pairs to train on and two to choose on, in the layout of MSRS."""
+    root = tmp_path_factory.mktemp("data")
+    for split, count in (("train", 6), ("val", 2)):
+        make_pairs(root / "msrs" / split, [f"{i:02d}" for i in range(count)], (48, 64))
+    return root
+
+
+def write_recipe(path: Path, data: Path, epochs: int = 2, **more: object) -> Path:
+    stage = {"epochs": epochs, "lr": 1e-3}
+    values = {
+        "name": "toy",
+        "model": {"preset": "tiny", "width": 2},
+        "data": {
+            "root": str(data), "train": ["msrs/train"], "val": ["msrs/val"],
+            "crop": 32, "val_crop": 48, "batch_size": 2,
+        },
+        "vi": stage, "ir": stage, "fusion": stage, "precision": "32-true", **more,
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def curve(path: Path) -> dict[str, list[float]]:
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    return {key: [float(row[key]) for row in rows if row[key]] for key in rows[0]}
+
+
+def same_weights(a: Path, b: Path, **tolerance: float) -> None:
+    first, second = load_file(a), load_file(b)
+    assert first.keys() == second.keys()
+    for key, value in first.items():
+        torch.testing.assert_close(value, second[key], msg=key, **tolerance)
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path]:
+    """One whole run, all three stages."""
+    root = tmp_path_factory.mktemp("run")
+    recipe = load_recipe(write_recipe(root / "toy.yaml", data))
+    train(recipe, root / "run", **OPTIONS)
+    return recipe, root / "run"
+
+
+def test_a_run_leaves_curves_samples_logs_and_weights(finished: tuple[Recipe, Path]) -> None:
+    recipe, out = finished
+    for stage in ("vi", "ir", "fusion"):
+        values = curve(out / stage / "curve.csv")
+        assert values["epoch"] == [0, 1]
+        assert all(np.isfinite(values["train_loss"]))
+        assert len(values["val_loss"]) == 2
+        assert values["lr"][-1] == pytest.approx(0, abs=1e-9)
+        assert len(list((out / stage / "samples").glob("*.png"))) == 2
+        assert any((out / stage / "tensorboard").glob("events*"))
+    card = read_card(out / "toy.safetensors")
+    assert card.config == recipe.model
+    assert card.recipe["fusion"]["loss"]["alpha"] == 10
+    assert card.data == {"msrs/train": 6}
+    assert card.scores["msrs/val"]["pairs"] == 2
+
+
+def test_stage_one_is_frozen_in_stage_two(finished: tuple[Recipe, Path]) -> None:
+    _, out = finished
+    model = load_file(out / "fusion" / "weights.safetensors")
+    for stage in ("vi", "ir"):
+        for key, value in load_file(out / stage / "weights.safetensors").items():
+            if key.startswith("encoder."):
+                kept = model[f"{stage}_{key}"]
+                torch.testing.assert_close(kept, value, rtol=0, atol=0, msg=key)
+
+
+def test_vi_unet_is_frozen_while_ir_unet_trains(finished: tuple[Recipe, Path], data: Path) -> None:
+    recipe, out = finished
+    before = (out / "vi" / "weights.safetensors").read_bytes()
+    train(recipe, out, stages=["ir"], **OPTIONS)
+    assert (out / "vi" / "weights.safetensors").read_bytes() == before
+
+
+def test_reconstruction_is_learned(data: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(write_recipe(tmp_path / "toy.yaml", data, vi={"epochs": 40, "lr": 0.03}))
+    train(recipe, tmp_path / "run", stages=["vi"], **OPTIONS)
+    losses = curve(tmp_path / "run/vi/curve.csv")["train_loss"]
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_a_finished_run_is_not_run_again(finished: tuple[Recipe, Path]) -> None:
+    recipe, out = finished
+    stamp = (out / "toy.safetensors").stat().st_mtime_ns
+    start = time.monotonic()
+    assert train(recipe, out, **OPTIONS) == out / "toy.safetensors"
+    assert time.monotonic() - start < 5
+    assert (out / "toy.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_seeds_decide_the_weights(data: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        recipe = load_recipe(write_recipe(tmp_path / "toy.yaml", data, epochs=1, seed=seed))
+        train(recipe, tmp_path / name, stages=["vi"], **OPTIONS)
+    same_weights(*(tmp_path / n / "vi/weights.safetensors" for n in "ab"), rtol=0, atol=0)
+    with pytest.raises(AssertionError):
+        same_weights(*(tmp_path / n / "vi/weights.safetensors" for n in "ac"), rtol=0, atol=0)
+
+
+def command(config: Path, out: Path, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "mma_unet.cli.main", "train", "--config", str(config), "--out",
+        str(out), "--accelerator", "cpu", "--no-progress", *more,
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_sigkill_mid_epoch_then_resume_ends_at_the_same_weights(data: Path, tmp_path: Path) -> None:
+    config = write_recipe(tmp_path / "toy.yaml", data, epochs=60)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run(command(config, whole, "--stage", "vi"), check=True, timeout=300)
+    process = subprocess.Popen(command(config, broken, "--stage", "vi"))
+    rows = broken / "vi" / "curve.csv"
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and not (
+        rows.is_file() and len(rows.read_text().splitlines()) > 8
+    ):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (broken / "vi" / "weights.safetensors").exists()
+    subprocess.run(command(config, broken, "--stage", "vi"), check=True, timeout=300)
+    same_weights(
+        whole / "vi/weights.safetensors", broken / "vi/weights.safetensors", rtol=0, atol=0
+    )
+    a, b = (curve(run / "vi" / "curve.csv") for run in (whole, broken))
+    assert a["train_loss"] == b["train_loss"]
+    assert a["val_loss"] == b["val_loss"]
+
+
+@pytest.mark.slow
+def test_two_processes_follow_the_curve_of_one(data: Path, tmp_path: Path) -> None:
+    config = write_recipe(tmp_path / "toy.yaml", data, epochs=3)
+    one, two = tmp_path / "one", tmp_path / "two"
+    subprocess.run(command(config, one), check=True, timeout=300)
+    several = command(config, two, "--devices", "2", "--strategy", "ddp")
+    subprocess.run(several, check=True, timeout=300)
+    for stage in ("vi", "ir", "fusion"):
+        a, b = (curve(run / stage / "curve.csv") for run in (one, two))
+        np.testing.assert_allclose(a["train_loss"], b["train_loss"], rtol=2e-3)
+        np.testing.assert_allclose(a["val_loss"], b["val_loss"], rtol=2e-3)
+    assert load_model(two / "toy.safetensors").config.width == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"modle": "tiny"}, "unknown key.*modle"),
+        ({"data": {"crops": 3}}, "data: unknown key.*crops"),
+        ({"model": "huge"}, "unknown preset 'huge'"),
+        ({"fusion": {"loss": {"ssim": "x"}}}, "fusion.loss: ssim must be"),
+        ({"data": {"train": ["msrs/"]}}, "not a data split"),
+    ],
+)
+def test_bad_recipes_are_one_sentence(
+    change: dict[str, object], message: str, data: Path, tmp_path: Path
+) -> None:
+    path = write_recipe(tmp_path / "toy.yaml", data)
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **change}))
+    with pytest.raises(InputError, match=message):
+        train(load_recipe(path), tmp_path / "run", stages=["vi"], **OPTIONS)
+
+
+def test_another_recipe_does_not_resume_a_run(finished: tuple[Recipe, Path], data: Path) -> None:
+    recipe, out = finished
+    other = load_recipe(write_recipe(out.parent / "other.yaml", data, epochs=3))
+    with pytest.raises(InputError, match="another recipe"):
+        train(other, out, **OPTIONS)
+    with pytest.raises(InputError, match="stage 'vi' has not been trained"):
+        train(recipe, out.parent / "fresh", stages=["fusion"], **OPTIONS)
+
+
+def test_every_shipped_recipe_can_be_read() -> None:
+    for path in sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")):
+        assert load_recipe(path).name == path.stem
