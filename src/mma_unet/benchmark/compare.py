@@ -21,6 +21,9 @@ from mma_unet.metrics.scoring import suite_specs
 
 __all__ = ["Comparison", "compare"]
 
+_KEEP_EVERY = 200
+"""Images after which the scores so far are written, beside the end of each method."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -125,7 +128,8 @@ def compare(
                 _score(pool, method, shared, out, specs, stretching, failed, progress)
                 for method in methods
             ]
-    kept = [name for name in shared if all(name in table for table in tables[False])]
+    everything = [table for some in tables.values() for table in some]
+    kept = [name for name in shared if all(name in table for table in everything)]
     if not kept:
         first = next(reason for reasons in failed.values() for reason in reasons.values())
         raise InputError(f"no image could be scored for every method; the first problem: {first}")
@@ -184,6 +188,10 @@ def _score(
     waiting = [name for name in names if name not in known]
     triples = [method.triples[name] for name in waiting]
     what = f"Scoring {method.name}{' stretched' if stretch else ''}"
+
+    def keep() -> None:
+        write_cache(path, labels, {name: known[name] for name in names if name in known})
+
     try:
         for done, result in enumerate(pool.run(triples, stretch=stretch), 1):
             name = waiting[result.index]
@@ -193,9 +201,11 @@ def _score(
                 known[name] = (stamps[name], [result.scores[label] for label in labels])
             if progress is not None:
                 progress(what, done, len(triples))
+            if done % _KEEP_EVERY == 0:
+                keep()
     finally:
         if waiting:
-            write_cache(path, labels, {name: known[name] for name in names if name in known})
+            keep()
     return {name: row[1] for name, row in known.items()}
 
 

@@ -1,59 +1,16 @@
 """Cars as folded sheets: a side profile with a width at each point, projected panel by panel."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
+from mma_unet.data.scene.brush import PROFILE, Brush, Car, CarLayer
 from mma_unet.data.scene.camera import Camera
 from mma_unet.data.scene.noise import Array, rgb, smoothstep
 
 __all__ = ["Car", "CarLayer", "draw_car"]
 
-# z from the front bumper, y, half width: once round the body.
-_PROFILE = np.array(
-    [
-        (0.10, 0.24, 0.80), (0.00, 0.48, 0.84), (0.06, 0.66, 0.85), (0.30, 0.80, 0.84),
-        (1.30, 0.97, 0.82), (2.05, 1.42, 0.60), (2.50, 1.47, 0.60), (3.10, 1.44, 0.59),
-        (3.85, 1.03, 0.76), (4.20, 0.97, 0.82), (4.32, 0.70, 0.86), (4.30, 0.45, 0.85),
-        (4.20, 0.24, 0.80),
-    ]
-)  # fmt: skip
 _GLASS = {4: "screen", 7: "rear"}
 _WARMTH = (0.62, 0.80, 0.70, 0.60, 0.28, 0.22, 0.22, 0.24, 0.27, 0.33, 0.31, 0.37)
-
-
-@dataclass(frozen=True)
-class Car:
-    """A car on the road.
-
-    Attributes:
-        x: Middle of the car across the street, in metres.
-        z: Distance of the end that is nearer to the camera.
-        oncoming: Shows its front, headlights on; otherwise its rear.
-        paint: RGB albedo.
-        running: Whether its lights are on.
-        heat: Factor on the engine's excess warmth.
-        speed: Metres per frame along z, for sequences.
-    """
-
-    x: float
-    z: float
-    oncoming: bool
-    paint: tuple[float, float, float]
-    running: bool = True
-    heat: float = 1.0
-    speed: float = 0.0
-
-
-@dataclass
-class CarLayer:
-    """A car drawn over the whole picture: coverage, albedo, emission, warmth, gloss."""
-
-    alpha: Array
-    albedo: Array
-    emission: Array
-    warmth: Array
 
 
 def draw_car(car: Car, camera: Camera) -> CarLayer:
@@ -73,7 +30,7 @@ def draw_car(car: Car, camera: Camera) -> CarLayer:
         np.zeros((*shape, 3), np.float32),
         np.zeros(shape, np.float32),
     )
-    brush = _Brush(car, camera, layer)
+    brush = Brush(car, camera, layer)
     paint = np.asarray(car.paint, np.float32)
     # The shadowed underside and the tyres first, then panels from the far end to the near one.
     brush.quad([(-0.78, 0.12, 0.3), (0.78, 0.12, 0.3), (0.78, 0.34, 0.3), (-0.78, 0.34, 0.3)],
@@ -81,10 +38,13 @@ def draw_car(car: Car, camera: Camera) -> CarLayer:
     for z in (3.45, 0.85):
         for side in (-1, 1):
             brush.wheel(side * 0.80, z)
-    panels = list(range(len(_PROFILE) - 1))
-    panels.sort(key=lambda i: -brush.depth((_PROFILE[i, 0] + _PROFILE[i + 1, 0]) / 2))
+    if not car.oncoming:
+        for side in (-1, 1):
+            brush.box(side * 0.93, 0.98, 0.10, 0.065, 1.3, 0.7 * paint, 0.31)
+    panels = list(range(len(PROFILE) - 1))
+    panels.sort(key=lambda i: -brush.depth((PROFILE[i, 0] + PROFILE[i + 1, 0]) / 2))
     for i in panels:
-        (za, ya, wa), (zb, yb, wb) = _PROFILE[i], _PROFILE[i + 1]
+        (za, ya, wa), (zb, yb, wb) = PROFILE[i], PROFILE[i + 1]
         corners = [(-wa, ya, za), (wa, ya, za), (wb, yb, zb), (-wb, yb, zb)]
         engine = _WARMTH[i] - 0.36
         warm = 0.36 + (engine * car.heat if engine > 0 else engine)
@@ -99,6 +59,7 @@ def draw_car(car: Car, camera: Camera) -> CarLayer:
             inner = [(0.88 * x, y + 0.05 * (1 if n < 2 else -1), z)
                      for n, (x, y, z) in enumerate(corners)]  # fmt: skip
             _window(brush, inner, 0.24 if car.running else 0.20)
+    _flank(brush, car, camera.x)
     _face(brush, car)
     _soften(layer, camera.focal / car.z)
     return layer
@@ -132,7 +93,35 @@ def _soften(layer: CarLayer, unit: float) -> None:
     layer.albedo[box] = 0.45 * layer.albedo[box] + 0.55 * blend(layer.albedo[box], 0.035)
 
 
-def _window(brush: "_Brush", corners: list[tuple[float, float, float]], warm: float) -> None:
+def _flank(brush: Brush, car: Car, eye: float) -> None:
+    """Windows, door seams and wheels of the side that the camera sees."""
+    side = 1.0 if eye > car.x else -1.0
+    if car.oncoming:
+        side = -side  # the car's own right is on our left
+    glass = rgb(0.02, 0.024, 0.03)
+    for front, rear, front_top, rear_top in ((1.48, 2.52, 2.08, 2.52), (2.62, 3.68, 2.62, 3.08)):
+        corners = [
+            (side * 0.805, 1.02, front),
+            (side * 0.795, 1.04, rear),
+            (side * 0.625, 1.37, rear_top),
+            (side * 0.625, 1.36, front_top),
+        ]
+        brush.quad(corners, glass, 0.25, rgb(0.010, 0.009, 0.011))
+    for seam in (1.40, 2.57):
+        line = [(side * 0.86, y, seam + dz) for y, dz in ((0.35, 0), (0.95, 0), (0.95, 0.03))]
+        brush.quad([*line, (side * 0.86, 0.35, seam + 0.03)], rgb(0.01, 0.01, 0.01), 0.34)
+    turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    for z in (0.85, 3.45):
+        for radius, tone, warm in ((0.37, 0.006, 0.40), (0.31, 0.012, 0.50), (0.19, 0.13, 0.66)):
+            rim = [
+                (side * 0.865, 0.31 + radius * float(np.sin(t)), z + radius * float(np.cos(t)))
+                for t in turn
+                if radius < 0.35 or np.sin(t) > -0.2
+            ]
+            brush.quad(rim, rgb(tone, tone, tone), warm)
+
+
+def _window(brush: Brush, corners: list[tuple[float, float, float]], warm: float) -> None:
     """Dark glass that mirrors the sky towards its upper edge."""
     (la, lb, lc, ld) = (np.array(c) for c in corners)
     top_first = la[1] > ld[1]
@@ -146,7 +135,7 @@ def _window(brush: "_Brush", corners: list[tuple[float, float, float]], warm: fl
         brush.quad(points, rgb(0.02, 0.024, 0.03), warm - 0.04 * height, glow)
 
 
-def _face(brush: "_Brush", car: Car) -> None:
+def _face(brush: Brush, car: Car) -> None:
     """Lamps, grille, plate and windows' posts on the end that is seen."""
     dark = np.array([0.015, 0.015, 0.017], np.float32)
     if car.oncoming:
@@ -173,105 +162,4 @@ def _face(brush: "_Brush", car: Car) -> None:
             red = rgb(0.30, 0.015, 0.01)
             brush.box(side * 0.66, 0.76, 0.17, 0.075, z, red, 0.37, tail)
             brush.box(side * 0.56, 0.74, 0.05, 0.05, z, rgb(0.35, 0.3, 0.28), 0.37)
-            brush.box(side * 0.93, 0.98, 0.10, 0.065, 1.3, rgb(*car.paint) * 0.7, 0.33)
         brush.disc(0.48, 0.25, 0.07, 0.05, z, dark, 0.40 + 0.62 * car.heat)
-
-
-class _Brush:
-    """Fills projected shapes into the maps of a layer."""
-
-    def __init__(self, car: Car, camera: Camera, layer: CarLayer) -> None:
-        self.car, self.camera, self.layer = car, camera, layer
-        self.length = float(_PROFILE[:, 0].max())
-
-    def depth(self, z: float) -> float:
-        """Distance from the camera of a place along the car."""
-        return self.car.z + (z if self.car.oncoming else self.length - z)
-
-    def _pixels(self, corners: list[tuple[float, float, float]]) -> Array:
-        turn = -1.0 if self.car.oncoming else 1.0
-        points = np.array([(self.car.x + turn * x, y, self.depth(z)) for x, y, z in corners])
-        return self.camera.project(points)
-
-    def quad(
-        self,
-        corners: list[tuple[float, float, float]],
-        albedo: Array,
-        warm: float,
-        glow: Array | None = None,
-    ) -> None:
-        """Fill a polygon given in the car's own metres."""
-        pixels = self._pixels(corners)
-        size = self.camera.width, self.camera.height
-        low = np.clip(np.floor(pixels.min(axis=0)).astype(int) - 2, 0, size)
-        high = np.clip(np.ceil(pixels.max(axis=0)).astype(int) + 3, 0, size)
-        if (high <= low).any():
-            return
-        box = slice(low[1], high[1]), slice(low[0], high[0])
-        mask = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
-        points = np.round((pixels - low) * 16).astype(np.int32)
-        cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, 4)
-        share = mask.astype(np.float32) / 255
-        layer = self.layer
-        layer.alpha[box] = np.maximum(layer.alpha[box], share)
-        layer.warmth[box] += share * (warm - layer.warmth[box])
-        light = np.zeros(3, np.float32) if glow is None else glow
-        layer.albedo[box] += share[..., None] * (albedo - layer.albedo[box])
-        layer.emission[box] += share[..., None] * (light - layer.emission[box])
-
-    def box(
-        self,
-        x: float,
-        y: float,
-        half_width: float,
-        half_height: float,
-        z: float,
-        albedo: Array,
-        warm: float,
-        glow: Array | None = None,
-    ) -> None:
-        """Fill an upright rectangle that faces along the street."""
-        self.quad(
-            [
-                (x - half_width, y - half_height, z),
-                (x + half_width, y - half_height, z),
-                (x + half_width, y + half_height, z),
-                (x - half_width, y + half_height, z),
-            ],
-            albedo,
-            warm,
-            glow,
-        )
-
-    def disc(
-        self,
-        x: float,
-        y: float,
-        half_width: float,
-        half_height: float,
-        z: float,
-        albedo: Array,
-        warm: float,
-        glow: Array | None = None,
-    ) -> None:
-        """Fill an upright ellipse that faces along the street."""
-        turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-        corners = [
-            (x + half_width * float(np.cos(t)), y + half_height * float(np.sin(t)), z) for t in turn
-        ]
-        self.quad(corners, albedo, warm, glow)
-
-    def wheel(self, x: float, z: float) -> None:
-        """A tyre with a warm hub, seen from the end and a little from the side."""
-        inner, outer = x - 0.1 * np.sign(x), x + 0.06 * np.sign(x)
-        turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-        black, metal = rgb(0.012, 0.012, 0.012), rgb(0.16, 0.16, 0.16)
-        for place in np.linspace(inner, outer, 4):
-            rim = [(float(place), 0.31 + 0.31 * float(np.sin(t)), z + 0.31 * float(np.cos(t)))
-                   for t in turn]  # fmt: skip
-            self.quad(rim, black, 0.50)
-        low = z - 0.3 if self.car.oncoming else z + 0.3
-        self.box((inner + outer) / 2, 0.17, 0.10, 0.16, low, black, 0.52)
-        hub = [(float(outer), 0.31 + 0.19 * float(np.sin(t)), z + 0.19 * float(np.cos(t)))
-               for t in turn]  # fmt: skip
-        self.quad(hub, metal, 0.66)

@@ -70,19 +70,23 @@ def lamp_layer(lamp: Lamp, camera: Camera) -> CarLayer:
         cv2.line(mask, start.tolist(), stop.tolist(), 255, thick, cv2.LINE_AA, 4)
     foot = camera.project(np.array([(lamp.x - 0.11, 0, z), (lamp.x + 0.11, 0.9, z)]))
     _box(mask, foot)
-    layer.alpha = mask.astype(np.float32) / 255
-    layer.albedo[:] = 0.10
-    layer.warmth[:] = 0.30
     head = np.zeros_like(mask)
     _box(head, camera.project(np.array([(x - 0.38, y - 0.02, z), (x + 0.38, y + 0.14, z)])))
     glass = np.zeros_like(mask)
     _box(glass, camera.project(np.array([(x - 0.32, y - 0.10, z), (x + 0.32, y, z)])))
+    rows, columns = (np.flatnonzero((mask | head | glass).any(axis=i)) for i in (1, 0))
+    if rows.size == 0:
+        return layer
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    layer.alpha[box] = mask[box] / np.float32(255)
+    layer.albedo[box] = 0.10
+    layer.warmth[box] = 0.30
     for part, warm in ((head, 0.62 if lamp.on else 0.29), (glass, 0.88 if lamp.on else 0.28)):
-        share = part.astype(np.float32) / 255
-        layer.alpha = np.maximum(layer.alpha, share)
-        layer.warmth += share * (warm - layer.warmth)
+        share = part[box] / np.float32(255)
+        layer.alpha[box] = np.maximum(layer.alpha[box], share)
+        layer.warmth[box] += share * (warm - layer.warmth[box])
     if lamp.on:
-        layer.emission += (glass > 0)[..., None] * rgb(22.0, 13.5, 5.6)
+        layer.emission[box] = (glass[box] > 0)[..., None] * rgb(22.0, 13.5, 5.6)
     return layer
 
 
@@ -101,7 +105,7 @@ def blade_layer(blade: Blade, camera: Camera) -> CarLayer:
         np.array([(inner, blade.bottom + tall, blade.z), (outer, blade.bottom, blade.z)])
     )
     plate_h, plate_w = int(160 * tall), 136
-    box = np.ones((plate_h, plate_w), np.float32)
+    box_cover = np.ones((plate_h, plate_w), np.float32)
     tube = np.zeros((plate_h, plate_w), np.uint8)
     cv2.rectangle(tube, (8, 8), (plate_w - 9, plate_h - 9), 150, 4, cv2.LINE_AA)
     for number, letter in enumerate(blade.text):
@@ -111,17 +115,23 @@ def blade_layer(blade: Blade, camera: Camera) -> CarLayer:
         cv2.putText(tube, letter, origin, cv2.FONT_HERSHEY_SIMPLEX, 2.9, 255, 9, cv2.LINE_AA)
     source = np.array([(0, 0), (plate_w, 0), (0, plate_h)], np.float32)
     (x0, y0), (x1, y1) = corners.tolist()
-    move = cv2.getAffineTransform(source, np.array([(x0, y0), (x1, y0), (x0, y1)], np.float32))
+    left, top = max(int(x0) - 2, 0), max(int(y0) - 2, 0)
+    size = min(int(x1) + 3, camera.width) - left, min(int(y1) + 3, camera.height) - top
+    if min(size) < 1:
+        return layer
+    box = slice(top, top + size[1]), slice(left, left + size[0])
+    target = np.array([(x0, y0), (x1, y0), (x0, y1)], np.float32) - np.array(
+        [left, top], np.float32
+    )
+    move = cv2.getAffineTransform(source, target)
     factor = max((x1 - x0) / plate_w, 1e-3)
     smooth = cv2.GaussianBlur(tube.astype(np.float32) / 255, (0, 0), max(0.4 / factor, 0.5))
-    size = camera.width, camera.height
-    layer.alpha = cv2.warpAffine(box, move, size)
-    neon = cv2.warpAffine(smooth, move, size)
-    colour = np.asarray(blade.colour, np.float32)
-    white = np.clip(neon[..., None] - 0.6, 0, 1) * 0.9
-    layer.emission = neon[..., None] * colour * 4.2 + white * 2.0
-    layer.albedo[:] = 0.03
-    layer.warmth = (0.33 + 0.16 * neon).astype(np.float32)
+    layer.alpha[box] = cv2.warpAffine(box_cover, move, size)
+    neon = cv2.warpAffine(smooth, move, size)[..., None]
+    white = np.clip(neon - 0.6, 0, 1) * 1.8
+    layer.emission[box] = neon * rgb(*blade.colour) * 4.2 + white
+    layer.albedo[box] = 0.03
+    layer.warmth[box] = 0.33 + 0.16 * neon[..., 0]
     return layer
 
 

@@ -255,8 +255,9 @@ class _Stage:
             across = 0.8 * radius * self.camera.focal / z + 0.0018 * self.camera.width
             along = across + 0.20 * (row - self.camera.centre[1])
             down = np.exp(-(((rows - row) / along) ** 2)) / (1 + along / across / 6)
-            side = np.exp(-(((columns - column) / across) ** 2))
-            image += (down[:, None] * side)[..., None] * colour
+            near = slice(max(int(column - 3 * across), 0), max(int(column + 3 * across), 1))
+            side = np.exp(-(((columns[near] - column) / across) ** 2))
+            image[:, near] += (down[:, None] * side)[..., None] * colour
         return image
 
 
