@@ -72,6 +72,7 @@ class FusionLossConfig:
     """Weights and readings of the fusion loss (equation 5).
 
     Attributes:
+        mse: Weight of the intensity term (1 in equation 5).
         alpha: Weight of the SSIM term (10 in section 4.1).
         beta: Weight of the gradient term (0.5 in section 4.1).
         ssim: `"one_minus"` sums `1 - SSIM` over both sources; `"dssim"` halves and clips each, as
@@ -82,6 +83,7 @@ class FusionLossConfig:
     `FusionLossConfig.authors_code()` is what the public code computes.
     """
 
+    mse: float = 1.0
     alpha: float = 10.0
     beta: float = 0.5
     ssim: str = "one_minus"
@@ -122,5 +124,5 @@ class FusionLoss(nn.Module):
         gradient = gradient_loss(fused, ir, vi, squared=config.gradient == "squared")
         if config.gradient == "l1_squared":
             gradient = gradient.square()
-        loss = mse + config.alpha * ssim + config.beta * gradient
+        loss = config.mse * mse + config.alpha * ssim + config.beta * gradient
         return {"loss": loss, "mse": mse, "ssim": ssim, "gradient": gradient}

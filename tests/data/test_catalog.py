@@ -21,6 +21,7 @@ MakePairs = Callable[..., tuple[Path, Path]]
         ("RoadScene", "train", f"{ROAD}/cropinfrared", f"{ROAD}/crop_LR_visible"),
         ("RoadScene", "all", f"{ROAD}/cropinfrared", f"{ROAD}/crop_HR_visible"),
         ("M3FD", "train", "M3FD/M3FD_Detection/Ir", "M3FD/M3FD_Detection/Vis"),
+        ("M3FD", "train", "M3FD_Detection/Ir", "M3FD_Detection/Vis"),
         ("M3FD", "test", "M3FD_Fusion/Ir", "M3FD_Fusion/Vis"),
         ("m3fd", "all", "M3FD/ir", "M3FD/vi"),
         ("LLVIP", "train", "LLVIP/infrared/train", "LLVIP/visible/train"),
@@ -36,6 +37,12 @@ def test_usual_layouts(
     assert [p.name for p in pairing.pairs] == ["0", "1", "2"]
     assert pairing.pairs[0].ir == tmp_path / ir / "0.png"
     assert pairing.pairs[0].vi == tmp_path / vi / "0.png"
+
+
+def test_training_images_are_not_taken_for_the_test(make_pairs: MakePairs, tmp_path: Path) -> None:
+    make_pairs(ir="M3FD_Detection/Ir", vi="M3FD_Detection/Vis")
+    with pytest.raises(InputError, match="no split 'test': use train or all"):
+        open_dataset("M3FD", tmp_path, "test")
 
 
 def test_the_root_may_be_the_data_set_itself(make_pairs: MakePairs, tmp_path: Path) -> None:

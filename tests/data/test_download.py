@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mma_unet.cli.data import app
+from mma_unet.data.catalog import CATALOG
 from mma_unet.data.download import download, file_sha256
 from mma_unet.data.layouts import open_dataset
 from mma_unet.data.obtain import obtain, unpack
@@ -258,10 +259,11 @@ def test_what_a_person_must_fetch(tmp_path: Path) -> None:
 
 
 def test_list() -> None:
-    result = CliRunner().invoke(app, ["list"], env={"COLUMNS": "200"}, catch_exceptions=False)
+    result = CliRunner().invoke(app, ["list"], env={"COLUMNS": "60"}, catch_exceptions=False)
     assert result.exit_code == 0
-    for word in ("RoadScene", "MSRS", "M3FD", "TNO", "LLVIP"):
-        assert word in result.stdout
+    for info in CATALOG:
+        assert info.name in result.stdout
+        assert info.homepage in result.stdout, "an address must not be broken over lines"
 
 
 @pytest.mark.parametrize("name", ["../out.txt", "/tmp/out.txt", "a/../../out.txt", "..\\out.txt"])

@@ -110,6 +110,29 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, suffix: str) -> None:
         read_image(path)
 
 
+def test_what_follows_the_end_of_a_file_does_not_matter(tmp_path: Path) -> None:
+    array = _random((16, 16, 3), "uint8")
+    for suffix in (".png", ".jpg"):
+        path = tmp_path / f"motion{suffix}"
+        write_image(path, array)
+        before = read_image(path)
+        path.write_bytes(path.read_bytes() + b"\xff\xda and a video" + bytes(9000))
+        np.testing.assert_array_equal(read_image(path), before)
+
+
+def test_a_thumbnail_in_the_header_is_not_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jpg"
+    write_image(path, _random((40, 40, 3), "uint8"))
+    jpeg = path.read_bytes()
+    block = b"Exif\x00\x00 thumbnail \xff\xda\x00 \xff\xd9"
+    whole = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]
+    path.write_bytes(whole)
+    assert read_image(path).shape == (40, 40, 3)
+    path.write_bytes(whole[:-300])
+    with pytest.raises(InputError, match="cut short"):
+        read_image(path)
+
+
 def test_missing_and_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         read_image(tmp_path / "absent.png")

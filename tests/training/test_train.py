@@ -181,7 +181,7 @@ def test_two_processes_follow_the_curve_of_one(data: Path, tmp_path: Path) -> No
         ({"data": {"crops": 3}}, "data: unknown key.*crops"),
         ({"model": "huge"}, "unknown preset 'huge'"),
         ({"fusion": {"loss": {"ssim": "x"}}}, "fusion.loss: ssim must be"),
-        ({"data": {"train": ["msrs/"]}}, "not a data split"),
+        ({"data": {"train": ["msrs/train[x]"]}}, "not a data split"),
     ],
 )
 def test_bad_recipes_are_one_sentence(

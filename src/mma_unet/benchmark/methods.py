@@ -89,7 +89,7 @@ def from_folder(name: str, folder: Path, pairing: Pairing, vi: Path) -> Method:
 
 def baselines(pairs: Sequence[Pair]) -> list[Method]:
     """The pixel average and the pixel maximum."""
-    about = {"average": "pixel average, rounded half up", "maximum": "pixel maximum"}
+    about = {"average": "pixel average, ties rounded to even", "maximum": "pixel maximum"}
     return [
         Method(
             rule,

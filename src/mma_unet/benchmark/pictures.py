@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mma_unet.benchmark.compare import Comparison
+from mma_unet.benchmark.comparison import Comparison
 from mma_unet.benchmark.scores import FloatArray
 from mma_unet.benchmark.triples import Array, grey, load
 
@@ -97,7 +97,9 @@ def pick_windows(
 def _box_means(image: FloatArray, side: int) -> FloatArray:
     """Mean of every square that lies within the image, by its top left pixel."""
     total = np.pad(image.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    boxes = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    boxes = (
+        total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    )
     return np.asarray(boxes / side**2, dtype=np.float64)
 
 

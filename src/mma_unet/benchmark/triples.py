@@ -21,7 +21,7 @@ Grey = npt.NDArray[np.uint8]
 
 
 def _average(ir: Grey, vi: Grey) -> Grey:
-    return ((ir.astype(np.uint16) + vi + 1) // 2).astype(np.uint8)
+    return np.rint((ir.astype(np.float64) + vi) / 2).astype(np.uint8)
 
 
 def _maximum(ir: Grey, vi: Grey) -> Grey:
@@ -29,7 +29,8 @@ def _maximum(ir: Grey, vi: Grey) -> Grey:
 
 
 BASELINES: dict[str, Callable[[Grey, Grey], Grey]] = {"average": _average, "maximum": _maximum}
-"""Fusion without any learning, of two grey images: the mean rounded half up, and the larger."""
+"""Fusion without any learning, of two grey images: the mean, ties rounded to even so that
+the whole does not grow brighter, and the larger."""
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,15 @@ def list_datasets() -> None:
     from mma_unet.data.catalog import CATALOG
 
     table = Table(title="Infrared/visible data sets")
-    for heading in ("Name", "What", "Size", "Terms", "How to get it", "Page"):
-        # The addresses must stay whole, so that they can be copied.
-        table.add_column(heading, overflow="fold", no_wrap=heading == "Name")
+    for heading in ("Name", "What", "Size", "Terms", "How to get it"):
+        table.add_column(heading, no_wrap=heading == "Name")
     for info in CATALOG:
         how = f"mma-unet data get {info.name}" if info.url else "by hand from its page"
-        table.add_row(info.name, info.about, info.size, info.licence, how, info.homepage)
-    Console().print(table)
+        table.add_row(info.name, info.about, info.size, info.licence, how)
+    console = Console()
+    console.print(table)
+    for info in CATALOG:  # outside of the table, so that the addresses stay whole
+        console.print(f"{info.name:9} {info.homepage}", soft_wrap=True, highlight=False)
 
 
 @app.command("get")

@@ -67,7 +67,7 @@ def evaluate(
 
 def _table(scores: Scores, fused: Path) -> Table:
     """Mean and median of each metric, an arrow towards better, and what was undefined."""
-    from mma_unet.benchmark.report import arrow, number
+    from mma_unet.benchmark.wording import arrow, number
     from mma_unet.metrics import METRICS
 
     better = {spec.label: spec.higher_is_better for spec in METRICS.values()}

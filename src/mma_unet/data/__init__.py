@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from mma_unet.data.images import from_float, read_image, to_float, write_image
     from mma_unet.data.layouts import open_dataset
     from mma_unet.data.pairs import Pair, Pairing, find_pairs
+    from mma_unet.data.register import Transform, register
+    from mma_unet.data.scene import Scene, render_scene, render_sequence
     from mma_unet.data.transforms import CentreCrop, PairedAugment
 
 _HOMES = {
@@ -19,11 +21,16 @@ _HOMES = {
     "PairedAugment": "transforms",
     "PairedImages": "datasets",
     "Pairing": "pairs",
+    "Scene": "scene",
+    "Transform": "register",
     "find_pairs": "pairs",
     "from_float": "images",
     "mix": "datasets",
     "open_dataset": "layouts",
     "read_image": "images",
+    "register": "register",
+    "render_scene": "scene",
+    "render_sequence": "scene",
     "to_float": "images",
     "write_image": "images",
 }
@@ -34,11 +41,16 @@ __all__ = [
     "PairedAugment",
     "PairedImages",
     "Pairing",
+    "Scene",
+    "Transform",
     "find_pairs",
     "from_float",
     "mix",
     "open_dataset",
     "read_image",
+    "register",
+    "render_scene",
+    "render_sequence",
     "to_float",
     "write_image",
 ]

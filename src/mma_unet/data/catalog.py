@@ -17,11 +17,13 @@ class Layout:
         vi: Folder of the visible images.
         role: The split a layout without ``{split}`` is: the images are all there is, and this
             is what they are usually used for.
+        only: The one name of the data set's folder that this layout belongs to.
     """
 
     ir: str
     vi: str
     role: str = "test"
+    only: str | None = None
 
     @property
     def has_splits(self) -> bool:
@@ -37,7 +39,7 @@ class DatasetInfo:
         name: The name as its authors write it; compared without regard to case.
         about: What is in it.
         homepage: Where it is described.
-        licence: What is known about its terms.
+        licence: Its terms, or where they are told.
         size: Rough size of the download, for the user to see beforehand.
         url: Public address of a zip archive; None where a person must fetch it.
         sha256: Digest of that archive where one is known.
@@ -60,14 +62,14 @@ class DatasetInfo:
 
 PLAIN_LAYOUTS = (Layout("{split}/ir", "{split}/vi"), Layout("ir/{split}", "vi/{split}"))
 _FLAT = Layout("ir", "vi")
-_ASK = "no licence file seen; research use, ask the authors for anything else"
+_TERMS = "as stated on the page"
 
 CATALOG: tuple[DatasetInfo, ...] = (
     DatasetInfo(
         name="RoadScene",
         about="221 pairs of road scenes, aligned crops of FLIR frames, day and night",
         homepage="https://github.com/hanna-xu/RoadScene",
-        licence=_ASK,
+        licence=_TERMS,
         size="about 150 MB",
         url="https://github.com/hanna-xu/RoadScene/archive/refs/heads/master.zip",
         folders=("RoadScene", "RoadScene-master"),
@@ -82,7 +84,7 @@ CATALOG: tuple[DatasetInfo, ...] = (
         name="MSRS",
         about="1444 pairs of road scenes, 640x480, day and night, with labels",
         homepage="https://github.com/Linfeng-Tang/MSRS",
-        licence=_ASK,
+        licence=_TERMS,
         size="about 1 GB",
         url="https://github.com/Linfeng-Tang/MSRS/archive/refs/heads/main.zip",
         folders=("MSRS", "MSRS-main"),
@@ -92,7 +94,7 @@ CATALOG: tuple[DatasetInfo, ...] = (
         name="M3FD",
         about="4200 pairs with boxes for detection and 300 for fusion, 1024x768",
         homepage="https://github.com/JinyuanLiu-CV/TarDAL",
-        licence="research use as stated on the page",
+        licence=_TERMS,
         size="about 4 GB",
         url=None,
         folders=("M3FD", "M3FD_Detection", "M3FD_Fusion"),
@@ -100,15 +102,17 @@ CATALOG: tuple[DatasetInfo, ...] = (
             *PLAIN_LAYOUTS,
             Layout("M3FD_Detection/Ir", "M3FD_Detection/Vis", role="train"),
             Layout("M3FD_Fusion/Ir", "M3FD_Fusion/Vis"),
-            Layout("Ir", "Vis"),
-            _FLAT,
+            Layout("Ir", "Vis", role="train", only="M3FD_Detection"),
+            Layout("Ir", "Vis", only="M3FD_Fusion"),
+            Layout("Ir", "Vis", only="M3FD"),
+            Layout("ir", "vi", only="M3FD"),
         ),
     ),
     DatasetInfo(
         name="TNO",
         about="military and surveillance scenes, the common set of 42 pairs and more",
         homepage="https://figshare.com/articles/dataset/TNO_Image_Fusion_Dataset/1008029",
-        licence="CC BY 4.0 as stated on the page",
+        licence=_TERMS,
         size="about 250 MB",
         url="https://figshare.com/ndownloader/articles/1008029/versions/1",
         folders=("TNO", "TNO_Image_Fusion_Dataset"),
@@ -119,7 +123,7 @@ CATALOG: tuple[DatasetInfo, ...] = (
         name="LLVIP",
         about="15488 pairs of pedestrians in low light, 1280x1024, with boxes",
         homepage="https://bupt-ai-cz.github.io/LLVIP/",
-        licence="academic use under the terms on the page",
+        licence=_TERMS,
         size="about 4 GB",
         url=None,
         folders=("LLVIP",),

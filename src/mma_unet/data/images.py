@@ -18,6 +18,7 @@ import numpy.typing as npt
 from mma_unet.errors import InputError
 
 __all__ = [
+    "BT601",
     "IMAGE_SUFFIXES",
     "from_float",
     "luminance",
@@ -58,10 +59,14 @@ def read_image(path: str | Path) -> Array:
     data = _read_bytes(path)
     if _is_cut_short(data):
         raise InputError(f"{path} is cut short (its end is missing): copy or download it again.")
+    log_level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the sentence below does
     try:
         array: Array | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         array = None
+    finally:
+        cv2.utils.logging.setLogLevel(log_level)
     if array is None or array.size == 0:
         raise InputError(
             f"{path} is not an image that can be read (it may be damaged): give a file in one of "
@@ -86,11 +91,20 @@ def _read_bytes(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def _is_cut_short(data: npt.NDArray[np.uint8]) -> bool:
-    """Whether a JPEG or PNG stream lacks its end; OpenCV would fill the rest with grey."""
+    """Whether a JPEG or PNG stream lacks its end; OpenCV may fill the rest with grey."""
     raw = data.tobytes()
-    if raw.startswith(b"\xff\xd8\xff"):
-        return raw.rfind(b"\xff\xd9") < raw.rfind(b"\xff\xda")
-    return raw.startswith(b"\x89PNG\r\n\x1a\n") and b"IEND" not in raw[-4096:]
+    if raw.startswith(b"\x89PNG\r\n\x1a\n"):
+        return b"IEND" not in raw
+    if not raw.startswith(b"\xff\xd8\xff"):
+        return False
+    # Walk over the headers, which may hold a whole thumbnail, to the first scan.
+    place = 2
+    while place + 4 <= len(raw) and raw[place] == 0xFF:
+        if raw[place + 1] == 0xDA:
+            return b"\xff\xd9" not in raw[place:]
+        fill = raw[place + 1] == 0xFF
+        place += 1 if fill else 2 + int.from_bytes(raw[place + 2 : place + 4], "big")
+    return False
 
 
 def _normalise(array: Array, path: Path) -> Array:

@@ -128,6 +128,8 @@ def _try_layouts(
 ) -> Pairing | None:
     """The first layout that holds the split; the splits met on the way go to ``present``."""
     for layout in layouts:
+        if layout.only is not None and layout.only.casefold() != base.name.casefold():
+            continue
         found: list[tuple[str, Path, Path]] = []
         for name in SPLITS if layout.has_splits else (layout.role,):
             ir = _descend(base, layout.ir.format(split=name))

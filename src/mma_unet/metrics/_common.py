@@ -36,7 +36,7 @@ def prepare(
     Raises:
         InputError: Shapes, devices, type or range do not fit, with one sentence that says which.
     """
-    _check_shapes(fused, ir, vi, min_size)
+    check_shapes(fused, ir, vi, min_size)
     if data_range not in (1.0, PEAK):
         raise InputError(f"data_range must be 1.0 or 255.0, not {data_range!r}.")
     dtype = torch.promote_types(torch.promote_types(fused.dtype, ir.dtype), vi.dtype)
@@ -55,7 +55,12 @@ def prepare(
     return images[0], images[1], images[2]
 
 
-def _check_shapes(fused: Tensor, ir: Tensor, vi: Tensor, min_size: int) -> None:
+def check_shapes(fused: Tensor, ir: Tensor, vi: Tensor, min_size: int = 1) -> None:
+    """Refuse anything but three `(B,1,H,W)` batches of one shape on one device.
+
+    Raises:
+        InputError: What is wrong, in one sentence.
+    """
     for name, image in (("fused", fused), ("ir", ir), ("vi", vi)):
         if image.ndim != 4 or image.shape[1] != 1:
             raise InputError(

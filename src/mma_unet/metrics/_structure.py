@@ -53,7 +53,8 @@ def local_statistics(images: Tensor, window: tuple[float, ...]) -> LocalStatisti
     covariances are set to zero, so that no result depends on the order of additions.
     """
     local = raw_statistics(images - PEAK / 2, window, window)
-    textured = local.variances > 64 * torch.finfo(images.dtype).eps * (PEAK / 2) ** 2
+    rounding = 64 * torch.finfo(images.dtype).eps * (PEAK / 2) ** 2
+    textured = ~(local.variances <= rounding)  # What is not a number stays so.
     both = torch.stack([textured[:, one] & textured[:, other] for one, other in _PAIRS], dim=1)
     zero = torch.zeros_like(local.means)
     return LocalStatistics(

@@ -76,7 +76,9 @@ def _score(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
     own, first, second = (_windows(feature) for feature in (fused, ir, vi))
     values = []
     for index in range(len(own)):
-        pieces = zip(*(each[index].split(_CHUNK) for each in (own, first, second)), strict=True)
+        pieces = zip(
+            *(torch.split(each[index], _CHUNK) for each in (own, first, second)), strict=True
+        )
         parts = [_shared(a, f).sum() + _shared(b, f).sum() for f, a, b in pieces]
         values.append(torch.stack(parts).sum() / (2 * own.shape[1]))
     return torch.stack(values)
@@ -109,9 +111,7 @@ def _shared(first: Tensor, second: Tensor) -> Tensor:
 
     # The extreme joint distribution functions with these margins (Frechet's bounds).
     rising = (correlation >= 0).view(-1, 1, 1)
-    extreme = torch.where(
-        rising, torch.minimum(p_step, q_step), (p_step + q_step - 1).clamp(min=0)
-    )
+    extreme = torch.where(rising, torch.minimum(p_step, q_step), (p_step + q_step - 1).clamp(min=0))
     covariance = (extreme - p_step * q_step).sum(dim=(1, 2))
     strongest = _divide(covariance, _spread(p) * _spread(q))
     blend = _divide(correlation, strongest).view(-1, 1, 1)
@@ -132,7 +132,9 @@ def _spread(distribution: Tensor) -> Tensor:
 
 
 def _entropy(distribution: Tensor) -> Tensor:
-    return torch.special.entr(distribution.clamp(min=0)).sum(dim=1)
+    """Entropy; the blend can overshoot to negative shares, which count as p log|p| (reference)."""
+    size = torch.where(distribution == 0, torch.ones_like(distribution), distribution.abs())
+    return -(distribution * torch.log(size)).sum(dim=1)
 
 
 def _divide(upper: Tensor, lower: Tensor) -> Tensor:

@@ -189,7 +189,8 @@ def _joint(first: Tensor, second: Tensor) -> Tensor:
 
 def _entropy(probabilities: Tensor) -> Tensor:
     """Entropy in bits along the last axis."""
-    return torch.special.entr(probabilities).sum(dim=-1) / math.log(2)
+    nats: Tensor = torch.special.entr(probabilities).sum(dim=-1)
+    return nats / math.log(2)
 
 
 def _mutual(first: Tensor, second: Tensor) -> Tensor:
@@ -217,5 +218,5 @@ def _correlation_entropy(one: Tensor, two: Tensor, three: Tensor) -> Tensor:
     defined = torch.isfinite(matrix).flatten(1).all(dim=1)
     matrix = torch.where(defined.view(-1, 1, 1), matrix, torch.eye(3).to(matrix))
     shares = torch.linalg.eigvalsh(matrix).clamp(min=0) / 3
-    value = 1 - torch.special.entr(shares).sum(dim=-1) / math.log(_LEVELS)
+    value: Tensor = 1 - torch.special.entr(shares).sum(dim=-1) / math.log(_LEVELS)
     return torch.where(defined, value, torch.nan)

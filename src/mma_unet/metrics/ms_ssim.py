@@ -64,9 +64,9 @@ def _multi_scale(level: Tensor, peak: float) -> Tensor:
             for source in (IR, VI)
         ]
         factor = torch.stack([spatial_mean(each) for each in maps], dim=1)
-        positive = factor > 0
-        power = torch.where(positive, factor, torch.ones_like(factor)) ** weight
-        result = result * torch.where(positive, power, torch.zeros_like(power))
+        negative = factor <= 0
+        power = torch.where(negative, torch.ones_like(factor), factor) ** weight
+        result = result * torch.where(negative, torch.zeros_like(power), power)
         if not last:
             odd = [side % 2 for side in level.shape[-2:]]
             level = tnf.avg_pool2d(level, 2, padding=odd)

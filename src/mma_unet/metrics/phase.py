@@ -63,9 +63,11 @@ def _local_correlation(features: Tensor, own: Tensor) -> Tensor:
     moments = torch.stack([features, own, features**2, own**2, features * own])
     shape = moments.shape
     padded = pad_same(moments.flatten(0, 2), len(_WINDOW) // 2)
-    mean, mean_own, square, square_own, product = correlate_separable(padded, _WINDOW).view(shape)
+    local = correlate_separable(padded, _WINDOW).view(shape)
+    mean, mean_own, square, square_own, product = local.unbind()
     energy = (square - mean**2) * (square_own - mean_own**2)
-    return (product - mean * mean_own + _C) / (torch.sqrt(energy.abs()) + _C)
+    agreement: Tensor = (product - mean * mean_own + _C) / (torch.sqrt(energy.abs()) + _C)
+    return agreement
 
 
 @dataclass(frozen=True)

@@ -78,11 +78,7 @@ def psnr_vifb(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0)
     Grows with the image size, so values of different sizes cannot be compared.
     """
     fused, ir, vi = prepare(fused, ir, vi, data_range)
-    pixels = fused.shape[-1] * fused.shape[-2]
-    error_ir, error_vi = _errors(fused, ir, vi)
-    # sqrt(pixels * MSE) / pixels = sqrt(MSE / pixels)
-    both = (safe_sqrt(error_ir / pixels) + safe_sqrt(error_vi / pixels)) / 2
-    return _decibel(PEAK**2, both)
+    return _decibel(PEAK**2, _root_by_pixels(fused, ir, vi))
 
 
 def mse(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
@@ -95,3 +91,23 @@ def mse(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Te
 def mse_unit(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Mean squared error on 0..1 (`mse / 255^2`), as Evaluation-for-Image-Fusion prints it."""
     return mse(fused, ir, vi, data_range=data_range) / PEAK**2
+
+
+def rmse(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """Root of `mse`, in gray levels; lower is better."""
+    return safe_sqrt(mse(fused, ir, vi, data_range=data_range))
+
+
+def rmse_vifb(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """VIFB's RMSE: `sqrt(sum of squares) / pixels`, averaged over the sources; lower is better.
+
+    Shrinks with the image size, so values of different sizes cannot be compared.
+    """
+    return _root_by_pixels(*prepare(fused, ir, vi, data_range))
+
+
+def _root_by_pixels(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
+    """VIFB's error, sqrt(sum of squares) / pixels = sqrt(MSE / pixels), mean of both sources."""
+    pixels = fused.shape[-1] * fused.shape[-2]
+    error_ir, error_vi = _errors(fused, ir, vi)
+    return (safe_sqrt(error_ir / pixels) + safe_sqrt(error_vi / pixels)) / 2

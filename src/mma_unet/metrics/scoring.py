@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.errors import InputError
+from mma_unet.metrics._common import check_shapes
 from mma_unet.metrics.registry import METRICS, SUITES, MetricSpec
 
 Image = npt.NDArray[Any]
@@ -107,9 +108,10 @@ def score_batch(
 def _values(
     fused: Tensor, ir: Tensor, vi: Tensor, specs: Iterable[MetricSpec], data_range: float
 ) -> dict[str, Tensor]:
+    check_shapes(fused, ir, vi)
     values = {}
     for spec in specs:
-        if fused.ndim == 4 and min(fused.shape[-2:]) < spec.min_size:
+        if min(fused.shape[-2:]) < spec.min_size:
             dtype = fused.dtype if fused.is_floating_point() else torch.float64
             values[spec.label] = torch.full(
                 fused.shape[:1], torch.nan, dtype=dtype, device=fused.device

@@ -74,7 +74,7 @@ def vif_sum_uint8(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 
 
 def vif_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """IVIF_ZOO's VIF: borders of zeros and a window off its centre; the sum of both sources."""
-    images = prepare(fused, ir, vi, data_range, MIN_SIZE)
+    images = prepare(fused, ir, vi, data_range, 16)
     return torch.stack(_vif_of(torch.cat(images, dim=1), shifted=True)).sum(dim=0)
 
 
@@ -100,7 +100,7 @@ def _vif_of(
         moments = pad_same(torch.cat([level, products], dim=1), margin)
         kept_here, there_here = _information(correlate_separable(moments, window))
         kept, there = kept + kept_here, there + there_here
-    empty = there == 0
+    empty = (there == 0) & (kept == 0)
     ratio = kept / torch.where(empty, torch.ones_like(there), there)
     ratio = torch.where(empty, torch.ones_like(ratio), ratio)
     return ratio[:, 0], ratio[:, 1]

@@ -58,6 +58,8 @@ class StageSettings:
         weight_decay: Of AdamW.
         val_every: Validate (and draw samples) every so many epochs.
         loss: Fusion stage only: the loss and its weights.
+        metrics: Fusion stage only: weights of metrics to maximise besides the loss, e.g.
+            `{"vif": 1.0}`; names as in `mma_unet.metrics.METRICS`.
         freeze_encoders: Fusion stage only: keep the stage-I encoders as they are, as the paper
             does.
     """
@@ -67,6 +69,7 @@ class StageSettings:
     weight_decay: float = 0.005
     val_every: int = 1
     loss: FusionLossConfig = field(default_factory=FusionLossConfig)
+    metrics: dict[str, float] = field(default_factory=dict)
     freeze_encoders: bool = True
 
 
@@ -78,6 +81,8 @@ class Recipe:
         name: Names the run folder and the weights file.
         model: The network.
         data: What it is trained on.
+        start: Shipped weights by name, or a weights file: train stage II from there, and skip
+            stage I.
         vi: Stage I, VI-UNet.
         ir: Stage I, IR-UNet.
         fusion: Stage II.
@@ -91,6 +96,7 @@ class Recipe:
     vi: StageSettings = field(default_factory=StageSettings)
     ir: StageSettings = field(default_factory=StageSettings)
     fusion: StageSettings = field(default_factory=lambda: StageSettings(lr=1e-4))
+    start: str | None = None
     seed: int = 0
     precision: str = "bf16-mixed"
 

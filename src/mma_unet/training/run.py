@@ -18,10 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mma_unet.errors import InputError
-from mma_unet.models import IRUNet, MMAUNet, VIUNet, save_model
+from mma_unet.models import IRUNet, MMAUNet, VIUNet, load_model, save_model
 from mma_unet.training.callbacks import CurveWriter, SampleGrid
 from mma_unet.training.pairs_data import PairsData, open_splits
-from mma_unet.training.recipe import STAGES, Recipe, StageSettings
+from mma_unet.training.recipe import STAGES, Recipe, StageSettings, load_recipe
 from mma_unet.training.scoring import score_model
 from mma_unet.training.sync_norm import SyncBatchNormCPU
 from mma_unet.training.tasks import FusionTask, ReconstructionTask
@@ -68,6 +68,12 @@ def train(
     data = PairsData(recipe.data, channels=recipe.model.in_channels, seed=recipe.seed)
     run = _Run(recipe, out, data, progress, trainer_options)
 
+    if recipe.start is not None:
+        model = load_model(recipe.start)
+        if model.config != recipe.model:
+            raise InputError(f"start {recipe.start}: its network is not that of the recipe")
+        run.stage("fusion", model, FusionTask(model, recipe.fusion), "fusion" in stages)
+        return run.finish(model) if run.is_main else None
     run.seed("vi")
     vi_unet = VIUNet(recipe.model)
     run.stage("vi", vi_unet, ReconstructionTask(vi_unet, recipe.vi), "vi" in stages)
@@ -88,9 +94,8 @@ def train(
 def _claim(out: Path, recipe: Recipe) -> None:
     """Write the recipe into a new run folder, or check that an old one is a run of it."""
     path = out / "recipe.yaml"
-    values = recipe.to_dict()
     if path.is_file():
-        if yaml.safe_load(path.read_text(encoding="utf-8")) != values:
+        if load_recipe(path) != recipe:
             raise InputError(
                 f"{path}: this folder holds a run of another recipe; choose another --out, or "
                 "remove the folder"
@@ -98,7 +103,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
         return
     out.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    part.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False), encoding="utf-8")
     part.replace(path)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mma_unet.losses import FusionLoss, reconstruction_loss
 from mma_unet.models import IRUNet, MMAUNet, VIUNet
+from mma_unet.training.objective import MetricObjective
 from mma_unet.training.recipe import StageSettings
 
 __all__ = ["FusionTask", "ReconstructionTask"]
@@ -134,6 +135,7 @@ class FusionTask(_Task):
         super().__init__(settings)
         self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = FusionLoss(settings.loss)
+        self.objective = MetricObjective(settings.metrics)
         if settings.freeze_encoders:
             self.keep_frozen(model.vi_encoder, model.ir_encoder)
 
@@ -151,7 +153,9 @@ class FusionTask(_Task):
         fused, ir, vi = self.fuse(batch)
         with torch.autocast(fused.device.type, enabled=False):
             losses: dict[str, Tensor] = self.loss(fused, ir, vi)
-        return losses
+            metrics = self.objective(*(x.mean(dim=1, keepdim=True) for x in (fused, ir, vi)))
+        total = losses.pop("loss") + metrics.pop("loss")
+        return {"loss": total, **losses, **metrics}
 
     def pictures(self, batch: dict[str, Any]) -> list[Tensor]:
         """IR, VI and the fused image."""

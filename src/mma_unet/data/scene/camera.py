@@ -69,7 +69,7 @@ def visible_sensor(light: Array, size: tuple[int, int], rng: np.random.Generator
     for sigma, weight in ((0.004, 0.10), (0.016, 0.05), (0.05, 0.025), (0.13, 0.012)):
         glow = glow + weight * cv2.GaussianBlur(bright, (0, 0), sigma * size[1] + 0.5)
     image = image * 0.9 + glow
-    exposed = 1.0 - np.exp(-2.3 * image)
+    exposed = 1.0 - np.exp(-2.6 * image)
     # Shot noise grows with the light, read noise does not; both before the tone curve.
     sigma_noise = np.sqrt(1.2e-5 + 1.0e-4 * exposed)
     exposed = exposed + sigma_noise * rng.standard_normal(image.shape, dtype=np.float32)
@@ -78,7 +78,7 @@ def visible_sensor(light: Array, size: tuple[int, int], rng: np.random.Generator
     )
     toned = np.clip(exposed + grain, 0.0, 1.0) ** (1 / 2.2)
     contrast = toned * toned * (3 - 2 * toned)
-    toned = 0.7 * toned + 0.3 * contrast
+    toned = 0.55 * toned + 0.45 * contrast
     result: Array = np.floor(np.clip(toned, 0, 1) * 255 + 0.5).astype(np.uint8)
     return result
 

@@ -131,7 +131,7 @@ def _window(brush: Brush, corners: list[tuple[float, float, float]], warm: float
         strip = [la + a * (ld - la), lb + a * (lc - lb), lb + b * (lc - lb), la + b * (ld - la)]
         height = 1 - (a + b) / 2 if top_first else (a + b) / 2
         points = [(float(x), float(y), float(z)) for x, y, z in strip]
-        glow = rgb(0.030, 0.028, 0.034) * (0.25 + height**2)
+        glow = rgb(0.010, 0.009, 0.011) * (0.25 + height**2)
         brush.quad(points, rgb(0.02, 0.024, 0.03), warm - 0.04 * height, glow)
 
 

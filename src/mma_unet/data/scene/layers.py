@@ -24,12 +24,13 @@ def _empty(camera: Camera) -> CarLayer:
 
 def person_layer(person: Person, camera: Camera, noise: Noise) -> CarLayer:
     """A person where they stand."""
-    sprite = draw_person(person, noise)
+    fine = float(np.clip(2.0 * camera.focal / person.z, 30.0, 240.0))
+    sprite = draw_person(person, noise, fine)
     layer = _empty(camera)
     ((column, row),) = camera.project(np.array([[person.x, 0.0, person.z]]))
     factor = camera.focal / person.z / sprite.scale
     height, width = sprite.alpha.shape
-    foot = height - 0.05 * 240
+    foot = height - 0.05 * fine
     left, top = int(column - factor * width / 2) - 2, int(row - factor * foot) - 2
     right, bottom = left + int(factor * width) + 5, top + int(factor * height) + 5
     shift = (column - factor * width / 2 - left, row - factor * foot - top)
@@ -193,6 +194,6 @@ def steam_alpha(steam: Steam, camera: Camera, noise: Noise, time: float) -> Arra
     billow = noise(x * 0.8 - 0.02 * time + 0.25 * warp, y * 0.7 - 0.07 * time, 6.0)
     curl = noise(x - 0.03 * time, y - 0.10 * time + 0.2 * warp, 2.2)
     fade = smoothstep(5.6, 1.8, up) * smoothstep(-0.05, 0.25, y)
-    density = body * fade * np.clip(1.15 + 0.55 * billow + 0.28 * curl, 0, None)
-    result: Array = (1 - np.exp(-5.5 * density)).astype(np.float32)
+    density = body * fade * np.clip(1.15 + 0.5 * billow + 0.28 * curl, 0.6, None)
+    result: Array = (1 - np.exp(-6.0 * density)).astype(np.float32)
     return result

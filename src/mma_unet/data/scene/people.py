@@ -10,7 +10,6 @@ from mma_unet.data.scene.noise import Array, Noise
 
 __all__ = ["Person", "Sprite", "draw_person"]
 
-_SCALE = 240.0  # sprite pixels per metre
 _WIDTH, _HEIGHT = 1.5, 2.0  # metres
 
 
@@ -63,15 +62,20 @@ class Sprite:
 class _Canvas:
     """Draws tapered limbs in metres (x to the right, y up) into the three maps at once."""
 
-    def __init__(self) -> None:
-        shape = int(_HEIGHT * _SCALE), int(_WIDTH * _SCALE)
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+        shape = int(_HEIGHT * scale), int(_WIDTH * scale)
         self.alpha = np.zeros(shape, np.uint8)
         self.albedo = np.zeros((*shape, 3), np.float32)
         self.warmth = np.zeros(shape, np.float32)
 
     def polygon(self, points: Array, colour: tuple[float, float, float], warm: float) -> None:
         pixels = np.stack(
-            [(points[:, 0] + _WIDTH / 2) * _SCALE, (_HEIGHT - 0.05 - points[:, 1]) * _SCALE], 1
+            [
+                (points[:, 0] + _WIDTH / 2) * self.scale,
+                (_HEIGHT - 0.05 - points[:, 1]) * self.scale,
+            ],
+            1,
         )
         mask = np.zeros_like(self.alpha)
         cv2.fillPoly(mask, [np.round(pixels * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
@@ -88,11 +92,11 @@ class _Canvas:
         for (ax, ay), (bx, by), ra, rb in zip(joints, joints[1:], radii, radii[1:], strict=False):
             for t in np.linspace(0, 1, 14):
                 x, y, r = ax + (bx - ax) * t, ay + (by - ay) * t, ra + (rb - ra) * t
-                centre = (x + _WIDTH / 2) * _SCALE, (_HEIGHT - 0.05 - y) * _SCALE
+                centre = (x + _WIDTH / 2) * self.scale, (_HEIGHT - 0.05 - y) * self.scale
                 cv2.circle(
                     mask,
                     (round(centre[0] * 16), round(centre[1] * 16)),
-                    round(r * _SCALE * 16),
+                    round(r * self.scale * 16),
                     255,
                     -1,
                     cv2.LINE_AA,
@@ -112,17 +116,18 @@ class _Canvas:
         self.alpha = np.maximum(self.alpha, mask)
 
 
-def draw_person(person: Person, noise: Noise) -> Sprite:
+def draw_person(person: Person, noise: Noise, scale: float = 240.0) -> Sprite:
     """Draw one figure.
 
     Args:
         person: Who, in which pose.
         noise: Gives the folds of the clothes.
+        scale: Pixels per metre for somebody 1.75 m tall.
 
     Returns:
         The figure at its own scale, for somebody of height ``person.tall``.
     """
-    canvas = _Canvas()
+    canvas = _Canvas(scale)
     skin, hair, shoe = (0.36, 0.24, 0.18), (0.03, 0.025, 0.02), (0.03, 0.03, 0.03)
     coat, trousers = person.coat, person.trousers
     hot, cloth, legs = 0.97, 0.80 * person.warmth, 0.72 * person.warmth
@@ -195,14 +200,15 @@ def draw_person(person: Person, noise: Noise) -> Sprite:
     back = -0.03 * sign * side
     canvas.limb([(head[0] + back, head[1] + 0.055)] * 2, [0.08] * 2, hair, 0.84)
 
-    rows, columns = np.indices(canvas.alpha.shape, dtype=np.float32) / _SCALE
+    rows, columns = np.indices(canvas.alpha.shape, dtype=np.float32) / np.float32(scale)
     folds = noise(columns + person.x, rows * 0.6 + person.z, 3.0)
+    soft = max(scale / 110, 0.3)
     warmth: Array = canvas.warmth * (1 + 0.05 * folds)
-    warmth = cv2.GaussianBlur(warmth, (0, 0), 2.2)
+    warmth = cv2.GaussianBlur(warmth, (0, 0), soft)
     albedo = canvas.albedo * (1 + 0.25 * folds[..., None])
-    alpha = cv2.GaussianBlur(canvas.alpha.astype(np.float32) / 255, (0, 0), 1.0)
+    alpha = cv2.GaussianBlur(canvas.alpha.astype(np.float32) / 255, (0, 0), max(scale / 240, 0.3))
     # The blur mixed the empty canvas into the rim; take it out again.
     warmth = warmth / np.maximum(
-        cv2.GaussianBlur((canvas.alpha > 0).astype(np.float32), (0, 0), 2.2), 0.2
+        cv2.GaussianBlur((canvas.alpha > 0).astype(np.float32), (0, 0), soft), 0.2
     )
-    return Sprite(alpha, np.clip(albedo, 0, 1), np.clip(warmth, 0, 1), _SCALE * 1.75 / person.tall)
+    return Sprite(alpha, np.clip(albedo, 0, 1), np.clip(warmth, 0, 1), scale * 1.75 / person.tall)

@@ -10,7 +10,7 @@ from mma_unet.data.scene.cars import Car
 from mma_unet.data.scene.lights import Light
 from mma_unet.data.scene.noise import Noise
 from mma_unet.data.scene.people import Person
-from mma_unet.data.scene.street import Building, Street
+from mma_unet.data.scene.surfaces import Building, Street
 
 __all__ = ["Blade", "Lamp", "Plan", "Steam", "Tree", "plan_street"]
 

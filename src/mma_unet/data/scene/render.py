@@ -17,8 +17,10 @@ from mma_unet.data.scene.layers import (
 )
 from mma_unet.data.scene.lights import Light, irradiance
 from mma_unet.data.scene.noise import Array, rgb, smoothstep
+from mma_unet.data.scene.people import Person
 from mma_unet.data.scene.plan import Plan, plan_street
-from mma_unet.data.scene.street import GROUND, Surface, look
+from mma_unet.data.scene.street import look
+from mma_unet.data.scene.surfaces import GROUND, Surface
 from mma_unet.errors import InputError
 
 __all__ = ["Scene", "render_scene", "render_sequence"]
@@ -39,10 +41,13 @@ class Scene:
     Attributes:
         ir: ``(H, W)`` ``uint8``, brighter is warmer.
         vi: ``(H, W, 3)`` RGB ``uint8``.
+        people: ``(x0, y0, x1, y1)`` in pixels around each person, hidden or not; the first is
+            behind the steam and the second in the dark. Those out of the picture are left out.
     """
 
     ir: Array
     vi: Array
+    people: tuple[tuple[float, float, float, float], ...] = ()
 
 
 def render_scene(height: int = 480, width: int = 640, seed: int = 0, supersample: int = 2) -> Scene:
@@ -98,7 +103,8 @@ def _frames(frames: int, size: tuple[int, int], seed: int, supersample: int) -> 
     for frame in range(frames):
         light, warmth = stage.frame(frame)
         rng = np.random.default_rng([seed, 3, frame])
-        yield Scene(infrared_sensor(warmth, size, rng), visible_sensor(light, size, rng))
+        ir, vi = infrared_sensor(warmth, size, rng), visible_sensor(light, size, rng)
+        yield Scene(ir, vi, stage.boxes(frame, size))
 
 
 class _Stage:
@@ -146,12 +152,7 @@ class _Stage:
         plan, camera = self.plan, self.camera
         cars = [replace(c, z=c.z + c.speed * time) for c in plan.cars]
         cars = [c for c in cars if 3.5 < c.z < 70]
-        people = [
-            replace(
-                p, x=p.x + p.speed[0] * time, z=p.z + p.speed[1] * time, phase=p.phase + 0.2 * time
-            )
-            for p in plan.people
-        ]
+        people = self._people(time)
         beams = [beam for car in cars for beam in _beams(car)]
         light = self.lit.copy()
         if beams:
@@ -166,7 +167,7 @@ class _Stage:
 
         layers = list(self.standing)
         layers += [(car.z, draw_car(car, camera)) for car in cars]
-        layers += [(p.z, person_layer(p, camera, plan.noise)) for p in people if p.z > 2]
+        layers += [(p.z, person_layer(p, camera, plan.noise)) for p in people]
         places = [(z, layer) for z, layer in layers]
         places.sort(key=lambda entry: -entry[0])
         steam_done = False
@@ -178,6 +179,29 @@ class _Stage:
         if not steam_done:
             light, warmth = self._steam(light, warmth, time, beams)
         return light.astype(np.float32), warmth.astype(np.float32)
+
+    def _people(self, time: int) -> list[Person]:
+        moved = (
+            replace(
+                p, x=p.x + p.speed[0] * time, z=p.z + p.speed[1] * time, phase=p.phase + 0.2 * time
+            )
+            for p in self.plan.people
+        )
+        return [p for p in moved if p.z > 2]
+
+    def boxes(
+        self, time: int, size: tuple[int, int]
+    ) -> tuple[tuple[float, float, float, float], ...]:
+        """Boxes around the people in pixels of a picture of that height and width."""
+        found = []
+        for p in self._people(time):
+            half = 0.15 * p.tall
+            corners = np.array([(p.x - half, p.tall, p.z), (p.x + half, 0.0, p.z)])
+            pixels = self.camera.project(corners) * (size[0] / self.camera.height)
+            x0, y0, x1, y1 = pixels.ravel().tolist()
+            if x1 > 0 and x0 < size[1]:
+                found.append((max(x0, 0.0), max(y0, 0.0), min(x1, size[1]), min(y1, size[0])))
+        return tuple(found)
 
     def _over(
         self, light: Array, warmth: Array, z: float, layer: CarLayer, beams: list[Light]
