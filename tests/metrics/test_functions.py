@@ -153,6 +153,17 @@ def test_a_flat_image_does_not_spoil_the_gradient_of_its_batch(spec: MetricSpec)
     assert fused.grad[1].abs().sum() > 0
 
 
+@pytest.mark.parametrize("spec", ALL)
+def test_the_value_does_not_depend_on_whether_a_gradient_is_wanted(spec: MetricSpec) -> None:
+    fused, ir, vi = whole_levels(2, max(spec.min_size, 48))
+    ir[0] = 60.0
+    vi[0, :, :, :20] = 0.0
+    fused[0, :, :, :30] = vi[0, :, :, :30]
+    plain = spec.function(fused, ir, vi, data_range=255.0)
+    wanted = spec.function(fused.clone().requires_grad_(), ir, vi, data_range=255.0)
+    torch.testing.assert_close(wanted.detach(), plain, rtol=1e-12, atol=0, equal_nan=True)
+
+
 def test_vif_qabf_and_qcb_can_be_climbed() -> None:
     _, ir, vi = (image.float() / 255 for image in whole_levels(1, 64))
     for name in ("vif", "ssim", "psnr", "qabf", "qcb"):

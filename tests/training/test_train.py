@@ -33,8 +33,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def write_recipe(path: Path, data: Path, epochs: int = 2, **more: object) -> Path:
-    stage = {"epochs": epochs, "lr": 1e-3}
+def write_recipe(
+    path: Path, data: Path, epochs: int = 2, val_every: int = 1, **more: object
+) -> Path:
+    stage = {"epochs": epochs, "lr": 1e-3, "val_every": val_every}
     values = {
         "name": "toy",
         "model": {"preset": "tiny", "width": 2},
@@ -138,7 +140,7 @@ def command(config: Path, out: Path, *more: str) -> list[str]:
 
 @pytest.mark.slow
 def test_sigkill_mid_epoch_then_resume_ends_at_the_same_weights(data: Path, tmp_path: Path) -> None:
-    config = write_recipe(tmp_path / "toy.yaml", data, epochs=60)
+    config = write_recipe(tmp_path / "toy.yaml", data, epochs=60, val_every=3)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run(command(config, whole, "--stage", "vi"), check=True, timeout=300)
     process = subprocess.Popen(command(config, broken, "--stage", "vi"))

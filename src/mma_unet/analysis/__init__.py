@@ -1,1 +1,1 @@
-"""analysis."""
+"""Analysis: what the metrics allow, and why the network is built as it is."""

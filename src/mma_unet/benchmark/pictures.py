@@ -130,12 +130,18 @@ def _draw(comparison: Comparison, name: str, order: Sequence[int]) -> Scene:
         images.append(fused)
     assert ir is not None
     assert vi is not None
-    stack = np.stack([grey(image) for image in images]).astype(np.float64)
+    stack = np.stack([_standardised(image) for image in images])
     windows = pick_windows(stack.std(axis=0), grey(ir))
     shown = [("infrared", True, ir), ("visible", True, vi)]
     shown += [(m.name, False, image) for m, image in zip(methods, images, strict=True)]
     tiles = tuple(_tile(label, source, image, windows) for label, source, image in shown)
     return Scene(name, ir.shape[1], ir.shape[0], windows, tiles)
+
+
+def _standardised(image: Array) -> FloatArray:
+    """Luminance of mean 0 and standard deviation 1, so that overall brightness does not count."""
+    plain = grey(image).astype(np.float64)
+    return np.asarray((plain - plain.mean()) / max(float(plain.std()), 1.0), dtype=np.float64)
 
 
 def _tile(name: str, is_source: bool, image: Array, windows: tuple[Window, Window]) -> Tile:

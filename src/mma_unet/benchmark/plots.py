@@ -86,9 +86,10 @@ def _box(axes: Any, known: FloatArray, row: int, ink: str) -> None:
     reach = 1.5 * (high - low)
     least, most = known[known >= low - reach].min(), known[known <= high + reach].max()
     top, bottom = row - 0.31, row + 0.31
-    axes.plot([low, high, high, low, low], [top, top, bottom, bottom, top], color=ink, lw=1.1)
-    axes.plot([least, low], [row, row], color=ink, lw=1.1)
-    axes.plot([high, most], [row, row], color=ink, lw=1.1)
+    axes.fill_between([low, high], top, bottom, color=ink, alpha=0.1, lw=0)
+    axes.plot([low, high, high, low, low], [top, top, bottom, bottom, top], color=ink, lw=1.2)
+    axes.plot([least, low], [row, row], color=ink, lw=1.2)
+    axes.plot([high, most], [row, row], color=ink, lw=1.2)
     axes.plot([middle, middle], [top, bottom], color=ink, lw=2.4)
 
 

@@ -97,6 +97,9 @@ def _context(
         )
         for column, spec in enumerate(comparison.specs)
     ]
+    findings = wording.findings(comparison, summary)
+    if True in summaries and findings:
+        findings.insert(1, wording.stretched_finding(comparison, summaries[True]))
     sentences = [wording.comparison_sentence(comparison, summary, i) for i in order]
     return {
         "title": title,
@@ -105,7 +108,7 @@ def _context(
         "count": len(comparison.names),
         "reference": comparison.methods[0].name,
         "specs": comparison.specs,
-        "findings": wording.findings(comparison, summary),
+        "findings": [line for line in findings if line],
         "sentences": [sentence for sentence in sentences if sentence],
         "notices": wording.notices(comparison),
         "interval_note": wording.interval_note(comparison),

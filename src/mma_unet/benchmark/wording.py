@@ -31,9 +31,16 @@ def number(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """As `number`, with its sign."""
-    text = number(value)
-    return f"+{text}" if value > 0 and text[0].isdigit() else text.replace("-", "−", 1)
+    """As `number`, with its sign, unless it rounds to zero.
+
+    Example:
+        >>> signed(0.25), signed(-0.25), signed(-1e-9)
+        ('+0.250', '−0.250', '0.000')
+    """
+    text = number(value).removeprefix("-")
+    if text == "–" or not text.strip("0."):
+        return text
+    return ("+" if value > 0 else "−") + text
 
 
 def join(words: Sequence[str], last: str = "and") -> str:
@@ -114,6 +121,13 @@ def comparison_sentence(comparison: Comparison, summary: Summary, row: int) -> s
         return ""
     preposition = "than" if parts and not groups["unclear"] else "compared with"
     return f"{text}, {preposition} {reference}."
+
+
+def stretched_finding(comparison: Comparison, stretched: Summary) -> str:
+    """Who is ahead once every output is stretched, in one sentence."""
+    ranked = [i for i in stretched.order if not math.isnan(stretched.mean_rank[i])][:3]
+    top = [f"{comparison.methods[i].name} ({stretched.mean_rank[i]:.2f})" for i in ranked]
+    return f"With every output stretched to the full range: {', then '.join(top)}." if top else ""
 
 
 def interval_note(comparison: Comparison) -> str:

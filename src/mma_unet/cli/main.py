@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 import mma_unet
-from mma_unet.cli import data, demo, fuse, models, train
+from mma_unet.cli import analyze, compare, data, demo, evaluate, fuse, models, train
 from mma_unet.cli.common import console, errors
 from mma_unet.errors import InputError
 
@@ -24,10 +24,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(fuse.fuse)
+app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(train.train)
 app.command()(models.models)
 app.command()(demo.demo)
 app.add_typer(data.app)
+app.add_typer(analyze.app)
 
 
 def _version(wanted: bool) -> None:

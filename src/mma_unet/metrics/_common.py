@@ -99,7 +99,7 @@ def _snap(image: Tensor) -> Tensor:
     with torch.no_grad():
         shift = torch.round(image) - image
         tolerance = 1e-9 if image.dtype == torch.float64 else 1e-4
-        shift = torch.where(shift.abs() < tolerance, shift, torch.zeros_like(shift))
+        shift = torch.where(shift.abs() < tolerance, shift, 0.0)
     return image + shift
 
 
@@ -120,12 +120,22 @@ def spatial_mean(maps: Tensor) -> Tensor:
     return maps.flatten(1).mean(dim=1)
 
 
+def divide(upper: Tensor, lower: Tensor, undefined: Tensor, instead: float | Tensor) -> Tensor:
+    """`upper / lower`, and `instead` where the quotient is undefined, with a finite gradient.
+
+    The divisor is guarded only where a gradient is asked for, which saves time elsewhere.
+    """
+    if upper.requires_grad or lower.requires_grad:
+        lower = torch.where(undefined, 1.0, lower)
+    return torch.where(undefined, instead, upper / lower)
+
+
 def safe_sqrt(values: Tensor) -> Tensor:
     """Square root of non-negative values whose gradient at zero is zero instead of infinite."""
-    positive = values > 0
-    return torch.where(
-        positive, torch.sqrt(torch.where(positive, values, torch.ones_like(values))), values * 0
-    )
+    if not values.requires_grad:
+        return torch.sqrt(values)
+    zero = values == 0
+    return torch.where(zero, 0.0, torch.sqrt(torch.where(zero, 1.0, values)))
 
 
 def stretch(image: Tensor) -> Tensor:
@@ -137,7 +147,7 @@ def stretch(image: Tensor) -> Tensor:
     high = image.amax(dim=(-2, -1), keepdim=True)
     span = high - low
     flat = span == 0
-    scaled = PEAK * ((image - low) / torch.where(flat, torch.ones_like(span), span))
+    scaled = PEAK * ((image - low) / torch.where(flat, 1.0, span))
     black = (high == 0) & flat
-    undefined = torch.where(black, torch.zeros_like(span), torch.full_like(span, torch.nan))
+    undefined = torch.where(black, 0.0, torch.nan)
     return torch.where(flat, undefined, scaled)

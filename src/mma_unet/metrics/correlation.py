@@ -51,9 +51,9 @@ def _pearson(one: Tensor, other: Tensor) -> Tensor:
     one = one - one.mean(dim=1, keepdim=True)
     other = other - other.mean(dim=1, keepdim=True)
     energy = (one**2).sum(dim=1) * (other**2).sum(dim=1)
-    energy = torch.where(constant, torch.ones_like(energy), energy)
+    energy = torch.where(constant, 1.0, energy)
     value = (one * other).sum(dim=1) / torch.sqrt(energy)
-    return torch.where(constant, torch.full_like(value, torch.nan), value)
+    return torch.where(constant, torch.nan, value)
 
 
 def _is_constant(image: Tensor) -> Tensor:

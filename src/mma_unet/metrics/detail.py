@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import PEAK, prepare, safe_sqrt, spatial_mean
+from mma_unet.metrics._common import PEAK, divide, prepare, safe_sqrt, spatial_mean
 from mma_unet.metrics._filters import sobel
 
 MIN_SIZE = 2
@@ -130,9 +130,7 @@ def qsf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Te
     for weight, (own, one, two) in zip((1, 1, math.sqrt(0.5), math.sqrt(0.5)), steps, strict=True):
         found = found + weight * (own**2).flatten(1).sum(dim=1)
         ideal = ideal + weight * torch.maximum(one**2, two**2).flatten(1).sum(dim=1)
-    flat = ideal == 0
-    ratio = safe_sqrt(found / torch.where(flat, torch.ones_like(ideal), ideal)) - 1
-    return torch.where(flat, torch.full_like(ratio, torch.nan), ratio)
+    return safe_sqrt(divide(found, ideal, ideal == 0, torch.nan)) - 1
 
 
 def _four_steps(image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import prepare
+from mma_unet.metrics._common import divide, prepare
 
 MIN_SIZE = 3
 _SIDE = 3
@@ -94,8 +94,8 @@ def _distribution(windows: Tensor) -> Tensor:
     """Windows stretched to 0..1 and divided by their sum; flat ones become uniform."""
     low, high = windows.amin(dim=1, keepdim=True), windows.amax(dim=1, keepdim=True)
     flat = high == low
-    span = torch.where(flat, torch.ones_like(low), high - low)
-    stretched = torch.where(flat, torch.ones_like(windows), (windows - low) / span)
+    span = torch.where(flat, 1.0, high - low)
+    stretched = torch.where(flat, 1.0, (windows - low) / span)
     return stretched / stretched.sum(dim=1, keepdim=True)
 
 
@@ -107,21 +107,22 @@ def _shared(first: Tensor, second: Tensor) -> Tensor:
 
     p_off, q_off = p - p.mean(dim=1, keepdim=True), q - q.mean(dim=1, keepdim=True)
     norm = torch.sqrt((p_off**2).sum(dim=1) * (q_off**2).sum(dim=1))
-    correlation = _divide((p_off * q_off).sum(dim=1), norm)
+    correlation = divide((p_off * q_off).sum(dim=1), norm, norm == 0, 0.0)
 
     # The extreme joint distribution functions with these margins (Frechet's bounds).
     rising = (correlation >= 0).view(-1, 1, 1)
     extreme = torch.where(rising, torch.minimum(p_step, q_step), (p_step + q_step - 1).clamp(min=0))
     covariance = (extreme - p_step * q_step).sum(dim=(1, 2))
-    strongest = _divide(covariance, _spread(p) * _spread(q))
-    blend = _divide(correlation, strongest).view(-1, 1, 1)
+    spreads = _spread(p) * _spread(q)
+    strongest = divide(covariance, spreads, spreads == 0, 0.0)
+    blend = divide(correlation, strongest, strongest == 0, 0.0).view(-1, 1, 1)
 
     edged = torch.nn.functional.pad(extreme, (1, 0, 1, 0))
     dependent = edged.diff(dim=1).diff(dim=2)
     joint = blend * dependent + (1 - blend) * p.unsqueeze(2) * q.unsqueeze(1)
     own = _entropy(p) + _entropy(q)
-    value = _divide(2 * (own - _entropy(joint.flatten(1))), own)
-    return torch.where((first == second).all(dim=1), torch.ones_like(value), value)
+    value = divide(2 * (own - _entropy(joint.flatten(1))), own, own == 0, 0.0)
+    return torch.where((first == second).all(dim=1), 1.0, value)
 
 
 def _spread(distribution: Tensor) -> Tensor:
@@ -133,12 +134,5 @@ def _spread(distribution: Tensor) -> Tensor:
 
 def _entropy(distribution: Tensor) -> Tensor:
     """Entropy; the blend can overshoot to negative shares, which count as p log|p| (reference)."""
-    size = torch.where(distribution == 0, torch.ones_like(distribution), distribution.abs())
+    size = torch.where(distribution == 0, 1.0, distribution.abs())
     return -(distribution * torch.log(size)).sum(dim=1)
-
-
-def _divide(upper: Tensor, lower: Tensor) -> Tensor:
-    """`upper / lower`, zero where the divisor is zero."""
-    nothing = lower == 0
-    ratio = upper / torch.where(nothing, torch.ones_like(lower), lower)
-    return torch.where(nothing, torch.zeros_like(ratio), ratio)

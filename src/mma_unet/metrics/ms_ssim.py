@@ -65,8 +65,8 @@ def _multi_scale(level: Tensor, peak: float) -> Tensor:
         ]
         factor = torch.stack([spatial_mean(each) for each in maps], dim=1)
         negative = factor <= 0
-        power = torch.where(negative, torch.ones_like(factor), factor) ** weight
-        result = result * torch.where(negative, torch.zeros_like(power), power)
+        power = torch.where(negative, 1.0, factor) ** weight
+        result = result * torch.where(negative, 0.0, power)
         if not last:
             odd = [side % 2 for side in level.shape[-2:]]
             level = tnf.avg_pool2d(level, 2, padding=odd)

@@ -72,18 +72,18 @@ def _edges(images: Tensor) -> tuple[Tensor, Tensor]:
     steady = down.abs() > _STEADY
     slope = torch.where(
         steady,
-        right / torch.where(steady, down, torch.ones_like(down)),
+        right / torch.where(steady, down, 1.0),
         (right / down).detach(),
     )
-    return strength, torch.where(strength == 0, torch.zeros_like(slope), torch.atan(slope))
+    return strength, torch.where(strength == 0, 0.0, torch.atan(slope))
 
 
 def _artifacts(fused: Tensor, first: Tensor, second: Tensor, weak: float) -> Tensor:
     strength, angle = _edges(torch.cat([fused, first, second], dim=1))
     own, sources = strength[:, :1], strength[:, 1:]
     blank = (own == 0) | (sources == 0)
-    stronger = torch.where(blank, torch.ones_like(sources), torch.maximum(own, sources))
-    ratio = torch.where(blank, torch.zeros_like(sources), torch.minimum(own, sources)) / stronger
+    stronger = torch.where(blank, 1.0, torch.maximum(own, sources))
+    ratio = torch.where(blank, 0.0, torch.minimum(own, sources)) / stronger
     alignment = ((angle[:, 1:] - angle[:, :1]).abs() - math.pi / 2).abs() * (2 / math.pi)
 
     kept_strength = 0.9999 * torch.sigmoid(19 * (ratio - 0.5))
@@ -91,8 +91,8 @@ def _artifacts(fused: Tensor, first: Tensor, second: Tensor, weak: float) -> Ten
     kept = torch.sqrt(kept_strength * kept_angle)
 
     strong = sources >= _EDGE
-    raised = torch.where(strong, sources, torch.ones_like(sources)) ** 1.5
-    weights = torch.where(strong, raised, torch.full_like(sources, weak))
+    raised = torch.where(strong, sources, 1.0) ** 1.5
+    weights = torch.where(strong, raised, weak)
     new = (own > sources).all(dim=1, keepdim=True)
     lost = (weights * (1 - kept) * new).flatten(1).sum(dim=1)
     return lost / weights.flatten(1).sum(dim=1)

@@ -52,10 +52,10 @@ def qp(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     areas = present[:, 2].flatten(1).sum(dim=1).to(images.dtype)
 
     agreement = _local_correlation(candidates * present, own.unsqueeze(1).expand_as(candidates))
-    agreement = torch.where(present, agreement, torch.zeros_like(agreement)).amax(dim=1)
+    agreement = torch.where(present, agreement, 0.0).amax(dim=1)
     product = (agreement.sum(dim=(-2, -1)) / areas.unsqueeze(1)).prod(dim=1)
     low, high = images.amin(dim=(-2, -1)), images.amax(dim=(-2, -1))
-    return torch.where((low < high).all(dim=1), product, torch.full_like(product, torch.nan))
+    return torch.where((low < high).all(dim=1), product, torch.nan)
 
 
 def _local_correlation(features: Tensor, own: Tensor) -> Tensor:

@@ -13,9 +13,8 @@ from mma_unet.metrics._common import PEAK, prepare, safe_sqrt, spatial_mean
 def _decibel(peak_squared: Tensor | float, error: Tensor) -> Tensor:
     """`10 log10(peak^2 / error)`; infinite where the error is zero, with a zero gradient there."""
     exact = error <= 0
-    ratio = peak_squared / torch.where(exact, torch.ones_like(error), error)
-    infinite = torch.full_like(error, torch.inf)
-    return torch.where(exact, infinite, 10 * torch.log10(ratio))
+    ratio = peak_squared / torch.where(exact, 1.0, error)
+    return torch.where(exact, torch.inf, 10 * torch.log10(ratio))
 
 
 def _errors(fused: Tensor, ir: Tensor, vi: Tensor) -> tuple[Tensor, Tensor]:

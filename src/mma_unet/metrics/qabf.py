@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import PEAK, prepare, safe_sqrt
+from mma_unet.metrics._common import PEAK, divide, prepare, safe_sqrt
 from mma_unet.metrics._filters import sobel
 
 MIN_SIZE = 3
@@ -59,11 +59,11 @@ def qg_zliu(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
     right, down = sobel(torch.cat([fused, ir, vi], dim=1))
     strength = safe_sqrt(right**2 + down**2)
-    angle = torch.atan(down / torch.where(right == 0, torch.full_like(right, 1e-5), right))
+    angle = torch.atan(down / torch.where(right == 0, 1e-5, right))
     own, sources = strength[:, :1], strength[:, 1:]
-    guarded = torch.where(sources == 0, torch.full_like(sources, 1e-5), sources)
+    guarded = torch.where(sources == 0, 1e-5, sources)
     # The reference guards the fused strength only after the first source has been compared.
-    own_guarded = torch.where(own == 0, torch.full_like(own, 1e-5), own)
+    own_guarded = torch.where(own == 0, 1e-5, own)
     compared = torch.cat([own, own_guarded], dim=1)
     ratio = torch.where(sources > compared, compared / guarded, guarded / own_guarded)
     alignment = ((angle[:, 1:] - angle[:, :1]).abs() - math.pi / 2).abs() * (2 / math.pi)
@@ -75,34 +75,25 @@ def qg_zliu(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
 def _edges(images: Tensor) -> tuple[Tensor, Tensor]:
     """Edge strength and angle in (-pi/2, pi/2]; pi/2 where the horizontal difference is 0."""
     right, down = sobel(images)
-    down = -down
     strength = safe_sqrt(right**2 + down**2)
-    steady = right.abs() > _STEADY
-    slope = torch.where(
-        steady,
-        down / torch.where(steady, right, torch.ones_like(right)),
-        (down / right).detach(),
-    )
-    angle = torch.where(right == 0, torch.full_like(right, math.pi / 2), torch.atan(slope))
-    return strength, angle
+    slope = down / right
+    if slope.requires_grad:
+        steady = right.abs() > _STEADY
+        slope = torch.where(steady, down / torch.where(steady, right, 1.0), slope.detach())
+    # The reference's vertical axis points up; its angle is the mirror image of this slope's.
+    return strength, torch.where(right == 0, math.pi / 2, torch.atan(-slope))
 
 
 def _qabf(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
     strength, angle = _edges(torch.cat([fused, ir, vi], dim=1))
     of_fused, of_source = strength[:, :1], strength[:, 1:]
     tie = of_fused == of_source
-    weaker = torch.where(tie, of_fused, torch.minimum(of_fused, of_source))
     stronger = torch.maximum(of_fused, of_source)
-    ratio = weaker / torch.where(tie, torch.ones_like(stronger), stronger)
-    alignment = 1 - (angle[:, 1:] - angle[:, :1]).abs() / (math.pi / 2)
+    ratio = divide(torch.minimum(of_fused, of_source), stronger, tie, of_fused)
+    alignment = 1 - (angle[:, 1:] - angle[:, :1]).abs() * (2 / math.pi)
 
-    kept_strength = 0.9994 * torch.sigmoid(15 * (ratio - 0.5))
-    kept_angle = 0.9879 * torch.sigmoid(22 * (alignment - 0.8))
-    kept = (kept_strength * kept_angle * of_source).flatten(1).sum(dim=1)
+    kept_strength = torch.sigmoid(15 * (ratio - 0.5))
+    kept_angle = torch.sigmoid(22 * (alignment - 0.8))
+    kept = 0.9994 * 0.9879 * (kept_strength * kept_angle * of_source).flatten(1).sum(dim=1)
     there = of_source.flatten(1).sum(dim=1)
-    empty = there == 0
-    return torch.where(
-        empty,
-        torch.full_like(kept, torch.nan),
-        kept / torch.where(empty, torch.ones_like(there), there),
-    )
+    return divide(kept, there, there == 0, torch.nan)

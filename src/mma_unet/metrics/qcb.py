@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import PEAK, prepare, stretch
+from mma_unet.metrics._common import PEAK, divide, prepare, stretch
 from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same
 
 MIN_SIZE = 2
@@ -79,7 +79,7 @@ def qcb_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
 def _contrast_kept(images: Tensor, frequency_scale: float, guard: float = 0.0) -> Tensor:
     """Steps 2 to 5 of the definition, `(B,3,H,W)` of fused, infrared, visible to `(B,)`."""
     defined = torch.isfinite(images).flatten(1).all(dim=1)
-    images = torch.where(defined.view(-1, 1, 1, 1), images, torch.zeros_like(images))
+    images = torch.where(defined.view(-1, 1, 1, 1), images, 0.0)
     contrast = _contrast(_seen(images, frequency_scale), guard)
     of_fused, of_sources = contrast[:, :1], contrast[:, 1:]
     kept = _ratio(torch.minimum(of_fused, of_sources), torch.maximum(of_fused, of_sources))
@@ -90,14 +90,13 @@ def _contrast_kept(images: Tensor, frequency_scale: float, guard: float = 0.0) -
         energy = (of_sources**2).sum(dim=1)
         quality = quality * (energy / (energy + guard))
     value = quality.mean(dim=(-2, -1))
-    return torch.where(defined, value, torch.full_like(value, torch.nan))
+    return torch.where(defined, value, torch.nan)
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:
     """`part / whole` for `0 <= part <= whole`; 1 where there is no contrast at all."""
     nothing = whole < torch.finfo(whole.dtype).tiny * 1e8
-    ones = torch.ones_like(part)
-    return torch.where(nothing, ones, part / torch.where(nothing, torch.ones_like(whole), whole))
+    return divide(part, whole, nothing, 1.0)
 
 
 @lru_cache(maxsize=8)
@@ -125,7 +124,7 @@ def _contrast(images: Tensor, guard: float) -> Tensor:
     fine = correlate_separable(padded, _blur(2.0))
     coarse = correlate_separable(padded, _blur(4.0)) + guard
     tiny = 10 * torch.finfo(coarse.dtype).eps
-    coarse = torch.where(coarse.abs() < tiny, torch.full_like(coarse, tiny), coarse)
+    coarse = torch.where(coarse.abs() < tiny, tiny, coarse)
     contrast = (fine / coarse - 1).abs()
     squared = contrast**2
     return contrast * (squared / (squared + 1e-4))

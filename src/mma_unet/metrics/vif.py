@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import PEAK, centred, prepare
+from mma_unet.metrics._common import PEAK, centred, divide, prepare
 from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same
 
 MIN_SIZE = 41
@@ -101,8 +101,7 @@ def _vif_of(
         kept_here, there_here = _information(correlate_separable(moments, window))
         kept, there = kept + kept_here, there + there_here
     empty = (there == 0) & (kept == 0)
-    ratio = kept / torch.where(empty, torch.ones_like(there), there)
-    ratio = torch.where(empty, torch.ones_like(ratio), ratio)
+    ratio = divide(kept, there, empty, 1.0)
     return ratio[:, 0], ratio[:, 1]
 
 
@@ -122,11 +121,11 @@ def _information(local: Tensor) -> tuple[Tensor, Tensor]:
     var_fused, var_source = variances[:, :1], variances[:, 1:]
 
     has_detail = var_source >= _FLAT
-    var_source = torch.where(has_detail, var_source, torch.zeros_like(var_source))
-    gain = covariance / (torch.where(has_detail, var_source, torch.ones_like(covariance)) + _FLAT)
+    var_source = torch.where(has_detail, var_source, 0.0)
+    gain = covariance / (var_source + _FLAT)
     # No gain without detail in the source or in the fused image; a negative one counts as none.
     faithful = has_detail & (var_fused >= _FLAT) & (gain >= 0)
-    gain = torch.where(faithful, gain, torch.zeros_like(gain))
+    gain = torch.where(faithful, gain, 0.0)
     residual = (var_fused - gain * covariance).clamp(min=_FLAT)
 
     kept = torch.log1p(gain**2 * var_source / (residual + _NOISE))

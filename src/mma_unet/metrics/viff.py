@@ -63,10 +63,10 @@ def _information(level: Tensor, window: tuple[float, ...]) -> tuple[Tensor, Tens
     var_fused, var_source = variances[:, :1], variances[:, 1:]
 
     detail = var_source >= _FLAT
-    var_source = torch.where(detail, var_source, torch.zeros_like(var_source))
-    gain = covariance / (torch.where(detail, var_source, torch.ones_like(covariance)) + _FLAT)
+    var_source = torch.where(detail, var_source, 0.0)
+    gain = covariance / (var_source + _FLAT)
     faithful = detail & (var_fused >= _FLAT) & (gain >= 0)
-    gain = torch.where(faithful, gain, torch.zeros_like(gain))
+    gain = torch.where(faithful, gain, 0.0)
     residual = (var_fused - gain * covariance).clamp(min=_FLAT)
 
     kept = torch.log10(1 + gain**2 * var_source / (residual + _NOISE))

@@ -71,8 +71,8 @@ def qc(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     of_ir = share(local.covariance(FUSED, IR), local.covariance(FUSED, VI))
     with_ir = local.similarity(FUSED, IR, _C, _C)
     mixed = of_ir * with_ir + (1 - of_ir) * local.similarity(FUSED, VI, _C, _C)
-    mixed = torch.where(of_ir < 0, torch.zeros_like(mixed), mixed)
-    return spatial_mean(torch.where(of_ir > 1, torch.ones_like(mixed), mixed))
+    mixed = torch.where(of_ir < 0, 0.0, mixed)
+    return spatial_mean(torch.where(of_ir > 1, 1.0, mixed))
 
 
 def _choose(local: LocalStatistics, c1: float, c2: float) -> Tensor:

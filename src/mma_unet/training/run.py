@@ -142,7 +142,11 @@ class _Run:
     def _fit(self, task: L.LightningModule, folder: Path, settings: StageSettings) -> None:
         start = time.monotonic()
         checkpoint = ModelCheckpoint(
-            folder, "last", save_top_k=1, enable_version_counter=False, every_n_epochs=1
+            folder,
+            "last",
+            save_top_k=1,
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,  # after validation, whether or not there was one
         )
         callbacks: list[Callback] = [
             CurveWriter(folder / "curve.csv"),

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mma_unet.losses import FusionLoss, reconstruction_loss
+from mma_unet.metrics.objective import MetricObjective
 from mma_unet.models import IRUNet, MMAUNet, VIUNet
-from mma_unet.training.objective import MetricObjective
 from mma_unet.training.recipe import StageSettings
 
 __all__ = ["FusionTask", "ReconstructionTask"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mma_unet.errors import InputError
-from mma_unet.metrics import METRICS
+from mma_unet.metrics.registry import METRICS
 
 __all__ = ["MetricObjective"]
 
@@ -36,7 +36,7 @@ class MetricObjective(nn.Module):
         for name in weights:
             if name not in METRICS or not METRICS[name].differentiable:
                 usable = ", ".join(key for key, spec in METRICS.items() if spec.differentiable)
-                raise InputError(f"fusion.metrics: {name!r} cannot be trained on; use {usable}")
+                raise InputError(f"metric {name!r} cannot be optimised; use {usable}")
         self.weights = dict(weights)
 
     def forward(self, fused: Tensor, ir: Tensor, vi: Tensor) -> dict[str, Tensor]:

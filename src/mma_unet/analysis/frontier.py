@@ -1,0 +1,112 @@
+"""What any fusion method could reach: the pixels of one image optimised against the metrics.
+
+For a pair of source images the fused image itself is the unknown; Adam climbs a weighted sum of
+differentiable metrics, starting from the pixel average. Nothing is learned and nothing generalises:
+the result bounds what a network could score on that pair (from below, since the climb may end in a
+local maximum).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mma_unet.data import Pair, PairedImages, from_float
+from mma_unet.metrics import score
+from mma_unet.metrics.objective import MetricObjective
+
+__all__ = ["JOINT", "OBJECTIVES", "Optimum", "climb", "frontier"]
+
+JOINT: dict[str, float] = {"vif": 1.0, "ssim": 1.0, "psnr": 0.05, "qabf": 1.0, "qcb": 1.0}
+"""One dB of PSNR weighs as much as 0.05 of a metric in [0, 1]."""
+
+OBJECTIVES: dict[str, dict[str, float]] = {
+    **{name: {name: 1.0} for name in JOINT},
+    "joint": JOINT,
+}
+"""Each of the paper's five metrics alone, and all of them together."""
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The scores of one optimised image.
+
+    Attributes:
+        pair: Name of the pair.
+        objective: Key of the objective that was climbed.
+        scores: The paper's five metrics of the 8-bit image.
+    """
+
+    pair: str
+    objective: str
+    scores: dict[str, float]
+
+
+def climb(
+    ir: Tensor, vi: Tensor, weights: Mapping[str, float], *, steps: int = 150, lr: float = 0.02
+) -> Tensor:
+    """Optimise the pixels of the fused image of one pair.
+
+    Args:
+        ir: `(1, 1, H, W)` in [0, 1].
+        vi: The same shape.
+        weights: Weight by metric name.
+        steps: Steps of Adam.
+        lr: Its first learning rate, annealed to zero by a cosine.
+
+    Returns:
+        The fused image, `(1, 1, H, W)` in [0, 1].
+
+    Raises:
+        InputError: If a metric is unknown or not differentiable.
+    """
+    objective = MetricObjective(weights)
+    fused = ((ir + vi) / 2).requires_grad_()
+    optimizer = torch.optim.Adam([fused], lr=lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        objective(fused, ir, vi)["loss"].backward()
+        optimizer.step()
+        schedule.step()
+        with torch.no_grad():
+            fused.clamp_(0, 1)
+    return fused.detach()
+
+
+def frontier(
+    pairs: Sequence[Pair],
+    objectives: Mapping[str, Mapping[str, float]] | None = None,
+    *,
+    done: frozenset[tuple[str, str]] = frozenset(),
+    steps: int = 150,
+) -> Iterator[Optimum]:
+    """Climb every objective on every pair.
+
+    Args:
+        pairs: Pairs of files.
+        objectives: Weights by metric, by name of the objective; `OBJECTIVES` by default.
+        done: `(pair, objective)` that are known already and are left out.
+        steps: Steps of each climb.
+
+    Yields:
+        The optimum of each pair and objective, as it is found.
+    """
+    for item in PairedImages(pairs, channels=1):
+        ir, vi = item["ir"][None], item["vi"][None]
+        for name, weights in (objectives or OBJECTIVES).items():
+            if (item["name"], name) in done:
+                continue
+            fused = climb(ir, vi, weights, steps=steps)
+            images = [_grey(image) for image in (fused, ir, vi)]
+            yield Optimum(item["name"], name, score(images[0], images[1], images[2]))
+
+
+def _grey(image: Tensor) -> npt.NDArray[np.uint8]:
+    grey: npt.NDArray[np.uint8] = from_float(image.squeeze().numpy(), "uint8")
+    return grey
