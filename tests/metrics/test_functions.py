@@ -236,6 +236,7 @@ def test_constant_images_have_documented_values() -> None:
     fused, ir, vi = whole_levels(1, 48)
     flat = torch.full_like(ir, 128.0)
     assert math.isnan(qcb(fused, flat, vi, data_range=255.0).item())
+    assert math.isnan(qcb(fused, 0 * flat, vi, data_range=255.0).item())
     assert math.isnan(METRICS["cc"].function(fused, flat, vi, data_range=255.0).item())
     one_side = METRICS["vif_ir"].function(fused, flat, vi, data_range=255.0)
     assert one_side.item() == 1.0
@@ -253,3 +254,18 @@ def test_gpu_gives_what_the_cpu_gives(spec: MetricSpec) -> None:
     on_cpu = spec.function(*images, data_range=255.0)
     on_gpu = spec.function(*(image.cuda() for image in images), data_range=255.0)
     torch.testing.assert_close(on_gpu.cpu(), on_cpu, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["ssim", "vif", "qabf", "qcb", "qcv", "ms_ssim"])
+def test_training_works_after_a_first_call_in_inference_mode(name: str) -> None:
+    spec = METRICS[name]
+    size = max(spec.min_size, 57)  # a size no other test uses, so that nothing is cached yet
+    fused, ir, vi = whole_levels(1, size)
+    with torch.inference_mode():
+        before = spec.function(fused, ir, vi, data_range=255.0).item()
+    fused.requires_grad_()
+    value = spec.function(fused, ir, vi, data_range=255.0)
+    value.sum().backward()
+    assert value.item() == pytest.approx(before, abs=1e-12)
+    assert fused.grad is not None
+    assert fused.grad.abs().sum() > 0

@@ -75,7 +75,7 @@ def from_folder(name: str, folder: Path, pairing: Pairing, vi: Path) -> Method:
     Raises:
         InputError: As `mma_unet.data.find_pairs`.
     """
-    found, extra = fused_by_visible(folder, vi)
+    found, extra = fused_by_visible(pairing, folder, vi)
     wanted = {pair.vi: pair for pair in pairing.pairs}
     triples = {
         pair.name: Triple(pair.name, pair.ir, pair.vi, found[visible])

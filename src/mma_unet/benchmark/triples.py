@@ -50,12 +50,17 @@ class Triple:
     fused: Path | str
 
 
-def fused_by_visible(fused: Path, vi: Path) -> tuple[dict[Path, Path], tuple[Path, ...]]:
+def fused_by_visible(
+    pairing: Pairing, fused: Path, vi: Path
+) -> tuple[dict[Path, Path], tuple[Path, ...]]:
     """The fused file of each visible file, by the rules that pair the sources.
 
+    The visible images themselves may stand for a method.
+
     Args:
+        pairing: The sources.
         fused: A folder of fused images, or one.
-        vi: The folder of visible images, or one.
+        vi: The folder of visible images that `pairing` was made from, or one.
 
     Returns:
         Fused file by visible file, and the fused files that belong to none.
@@ -63,8 +68,10 @@ def fused_by_visible(fused: Path, vi: Path) -> tuple[dict[Path, Path], tuple[Pat
     Raises:
         InputError: A path is missing, holds no image, is ambiguous, or nothing matches.
     """
-    pairing = find_pairs(fused, vi)
-    return {pair.vi: pair.ir for pair in pairing.pairs}, pairing.unpaired_ir
+    if fused.exists() and fused.resolve() == vi.resolve():
+        return {pair.vi: pair.vi for pair in pairing.pairs}, ()
+    found = find_pairs(fused, vi)
+    return {pair.vi: pair.ir for pair in found.pairs}, found.unpaired_ir
 
 
 def match(pairing: Pairing, fused: Path, vi: Path) -> tuple[list[Triple], list[str]]:
@@ -81,7 +88,7 @@ def match(pairing: Pairing, fused: Path, vi: Path) -> tuple[list[Triple], list[s
     Raises:
         InputError: As `fused_by_visible`.
     """
-    found, extra = fused_by_visible(fused, vi)
+    found, extra = fused_by_visible(pairing, fused, vi)
     problems = [f"{path}: no visible image of its name" for path in pairing.unpaired_ir]
     problems += [f"{path}: no infrared image of its name" for path in pairing.unpaired_vi]
     problems += [f"{pair.vi}: no fused image of its name" for pair in pairing.pairs

@@ -10,6 +10,9 @@ from mma_unet.benchmark.statistics import LEVEL, Summary
 
 __all__ = ["arrow", "findings", "join", "notices", "number", "signed"]
 
+_MANY = 8
+"""Metrics beyond which the findings are told by method, not by metric."""
+
 
 def arrow(higher_is_better: bool | None) -> str:
     """An arrow towards better; nothing where neither direction is."""
@@ -27,7 +30,8 @@ def number(value: float) -> str:
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
+    text = f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
+    return text.removeprefix("-") if not text.strip("-0.") else text
 
 
 def signed(value: float) -> str:
@@ -80,7 +84,7 @@ def notices(comparison: Comparison) -> list[str]:
                     "left out of its mean."
                 )
     if count < 10:
-        lines.append(f"{_images(count)} are few: the intervals are rough.")
+        lines.append(f"{_images(count)} are too few for the intervals to be trusted.")
     return [*lines, *comparison.problems, *comparison.remarks]
 
 
@@ -92,14 +96,20 @@ def findings(comparison: Comparison, summary: Summary) -> list[str]:
     if ranked:
         top = [f"{names[i]} ({summary.mean_rank[i]:.2f})" for i in ranked[:3]]
         lines.append(f"Best mean rank: {', then '.join(top)}, of {len(names)} methods.")
-    for column, spec in enumerate(comparison.specs):
-        if spec.higher_is_better is None or math.isnan(summary.rank[:, column].max()):
-            continue
-        best = int(summary.rank[:, column].argmin())
+    decided = [
+        (column, spec.label, int(summary.rank[:, column].argmin()))
+        for column, spec in enumerate(comparison.specs)
+        if not math.isnan(summary.rank[:, column].max())
+    ]
+    if len(decided) > _MANY:
+        for row in ranked:
+            won = [label for _, label, best in decided if best == row]
+            if won:
+                lines.append(f"{names[row]} has the best mean in {join(won)}.")
+        return lines
+    for column, label, best in decided:
         near = [n for i, n in enumerate(names) if summary.near_best[i][column] and i != best]
-        text = (
-            f"{spec.label}: {names[best]} has the best mean, {number(summary.mean[best, column])}"
-        )
+        text = f"{label}: {names[best]} has the best mean, {number(summary.mean[best, column])}"
         lines.append(f"{text}; {join(near)} cannot be told from it." if near else f"{text}.")
     return lines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +11,8 @@ import torch.nn.functional as tnf
 from torch import Tensor
 
 _BLOCK = 32
+_STRIP = 1 << 15
+"""About how many pixels of each map are worked on at a time, so that they stay in the cache."""
 
 
 @lru_cache(maxsize=64)
@@ -37,10 +40,11 @@ def _band_matrix(
     taps: tuple[float, ...], outputs: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """Matrix `(outputs, outputs + len(taps) - 1)` that correlates a column with the taps."""
-    matrix = torch.zeros(outputs, outputs + len(taps) - 1, dtype=torch.float64)
-    for offset, tap in enumerate(taps):
-        matrix.diagonal(offset)[:outputs] = tap
-    return matrix.to(device=device, dtype=dtype)
+    with torch.inference_mode(False):  # Kept for later calls, which may want gradients.
+        matrix = torch.zeros(outputs, outputs + len(taps) - 1, dtype=torch.float64)
+        for offset, tap in enumerate(taps):
+            matrix.diagonal(offset)[:outputs] = tap
+        return matrix.to(device=device, dtype=dtype)
 
 
 def _correlate_columns(stack: Tensor, taps: tuple[float, ...]) -> Tensor:
@@ -105,24 +109,40 @@ def correlate_separable(
     return result.reshape(*images.shape[:-2], *result.shape[-2:])
 
 
+def row_strips(images: Tensor, reach: int) -> Iterator[Tensor]:
+    """Cut `(B,C,H,W)` into strips that overlap by `reach` rows, for windows of `reach + 1`.
+
+    The valid parts of the strips make up the valid part of the whole. On the CPU this keeps the
+    many maps of a metric in the cache; elsewhere there is one strip.
+    """
+    height = images.shape[-2] - reach
+    rows = height
+    if images.device.type == "cpu":
+        row = images.shape[0] * images.shape[-1]
+        rows = max(_STRIP // row // _BLOCK, 1) * _BLOCK
+    for top in range(0, height, rows):
+        yield images[..., top : top + rows + reach, :]
+
+
 def pad_same(images: Tensor, reach: int, mode: str = "constant") -> Tensor:
     """Add `reach` pixels on every side of `(B,C,H,W)`: zeros, or 'replicate', or 'reflect'."""
     return tnf.pad(images, (reach, reach, reach, reach), mode=mode) if reach else images
 
 
-def sobel(images: Tensor, mode: str = "constant") -> tuple[Tensor, Tensor]:
+def sobel(images: Tensor, mode: str | None = "constant") -> tuple[Tensor, Tensor]:
     """Sobel differences to the right and downwards, `(B,C,H,W)` in, two of that size out.
 
     Args:
         images: Gray images.
-        mode: How the border continues: 'constant' (zeros) or 'replicate'.
+        mode: How the border continues: 'constant' (zeros), 'replicate', 'reflect', or `None` for
+            images that have their border already.
 
     Example:
         >>> right, down = sobel(torch.arange(9.0).reshape(1, 1, 3, 3))
         >>> right[0, 0, 1, 1].item(), down[0, 0, 1, 1].item()
         (8.0, 24.0)
     """
-    padded = pad_same(images, 1, mode)
+    padded = pad_same(images, 1, mode) if mode else images
     top, middle, bottom = padded[..., :-2, :], padded[..., 1:-1, :], padded[..., 2:, :]
     smooth = top + 2 * middle + bottom
     step = bottom - top

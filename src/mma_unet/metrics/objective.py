@@ -15,6 +15,10 @@ __all__ = ["MetricObjective"]
 _FLAT = 4 / 255
 """Crops of a source that span less than this are left out: metrics are undefined on constants."""
 
+_SHARE = 10.0
+"""No pixel may pull harder than this many times its share of the mean. Qcb divides by the local
+brightness, so in the dark single pixels have gradients thousands of times the usual."""
+
 
 class MetricObjective(nn.Module):
     """A weighted sum of metrics, to be minimised.
@@ -47,6 +51,11 @@ class MetricObjective(nn.Module):
         if self.weights and textured.any():
             fused, ir, vi = (image[textured] for image in (fused, ir, vi))
             clipped = fused + (fused.clamp(0, 1) - fused).detach()
+            if clipped.requires_grad:
+                limit = _SHARE * sum(map(abs, self.weights.values())) / clipped.numel()
+                clipped.register_hook(  # type: ignore[no-untyped-call]
+                    lambda gradient: gradient.clamp(-limit, limit)
+                )
             for name, weight in self.weights.items():
                 spec = METRICS[name]
                 values[name] = spec.function(clipped, ir, vi, data_range=1.0).mean()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.metrics._common import PEAK, divide, prepare, safe_sqrt
-from mma_unet.metrics._filters import sobel
+from mma_unet.metrics._filters import pad_same, row_strips, sobel
 
 MIN_SIZE = 3
 _STEADY = 1e-3
@@ -74,7 +74,7 @@ def qg_zliu(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
 
 def _edges(images: Tensor) -> tuple[Tensor, Tensor]:
     """Edge strength and angle in (-pi/2, pi/2]; pi/2 where the horizontal difference is 0."""
-    right, down = sobel(images)
+    right, down = sobel(images, None)
     strength = safe_sqrt(right**2 + down**2)
     slope = down / right
     if slope.requires_grad:
@@ -85,7 +85,16 @@ def _edges(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _qabf(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
-    strength, angle = _edges(torch.cat([fused, ir, vi], dim=1))
+    kept = there = torch.zeros_like(fused[:, 0, 0, 0])
+    for strip in row_strips(pad_same(torch.cat([fused, ir, vi], dim=1), 1), 2):
+        kept_here, there_here = _edges_kept(strip)
+        kept, there = kept + kept_here, there + there_here
+    return divide(kept, there, there == 0, torch.nan)
+
+
+def _edges_kept(strip: Tensor) -> tuple[Tensor, Tensor]:
+    """Strength of the sources' edges that is kept, and that is there: `(B,3,h,w)` to `(B,)`."""
+    strength, angle = _edges(strip)
     of_fused, of_source = strength[:, :1], strength[:, 1:]
     tie = of_fused == of_source
     stronger = torch.maximum(of_fused, of_source)
@@ -94,6 +103,5 @@ def _qabf(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
 
     kept_strength = torch.sigmoid(15 * (ratio - 0.5))
     kept_angle = torch.sigmoid(22 * (alignment - 0.8))
-    kept = 0.9994 * 0.9879 * (kept_strength * kept_angle * of_source).flatten(1).sum(dim=1)
-    there = of_source.flatten(1).sum(dim=1)
-    return divide(kept, there, there == 0, torch.nan)
+    kept = kept_strength * kept_angle * of_source
+    return 0.9994 * 0.9879 * kept.flatten(1).sum(dim=1), of_source.flatten(1).sum(dim=1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.metrics._common import PEAK, divide, prepare, stretch
-from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same
+from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same, row_strips
 
 MIN_SIZE = 2
 _TAPS = 31
@@ -78,9 +78,19 @@ def qcb_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
 
 def _contrast_kept(images: Tensor, frequency_scale: float, guard: float = 0.0) -> Tensor:
     """Steps 2 to 5 of the definition, `(B,3,H,W)` of fused, infrared, visible to `(B,)`."""
-    defined = torch.isfinite(images).flatten(1).all(dim=1)
+    # A stretched image reaches 255 unless it was constant: NaN, or zero if it was black.
+    defined = (images.amax(dim=(-2, -1)) > 0).all(dim=1)
     images = torch.where(defined.view(-1, 1, 1, 1), images, 0.0)
-    contrast = _contrast(_seen(images, frequency_scale), guard)
+    padded = pad_same(_seen(images, frequency_scale), _TAPS // 2)
+    total = torch.zeros_like(images[:, 0, 0, 0])
+    for strip in row_strips(padded, _TAPS - 1):
+        total = total + _quality(_contrast(strip, guard), guard).sum(dim=(-2, -1))
+    value = total / (images.shape[-1] * images.shape[-2])
+    return torch.where(defined, value, torch.nan)
+
+
+def _quality(contrast: Tensor, guard: float) -> Tensor:
+    """Kept share of contrast at each place, `(B,3,h,w)` to `(B,h,w)`."""
     of_fused, of_sources = contrast[:, :1], contrast[:, 1:]
     kept = _ratio(torch.minimum(of_fused, of_sources), torch.maximum(of_fused, of_sources))
     strongest = torch.maximum(of_sources[:, :1], of_sources[:, 1:])
@@ -89,8 +99,7 @@ def _contrast_kept(images: Tensor, frequency_scale: float, guard: float = 0.0) -
     if guard:  # The guarded weights do not quite sum to one.
         energy = (of_sources**2).sum(dim=1)
         quality = quality * (energy / (energy + guard))
-    value = quality.mean(dim=(-2, -1))
-    return torch.where(defined, value, torch.nan)
+    return quality
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:
@@ -104,11 +113,12 @@ def _sensitivity(
     height: int, width: int, scale: float, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """Contrast sensitivity, a difference of Gaussians, on the half plane of a real FFT."""
-    down = torch.fft.fftfreq(height, dtype=torch.float64) * (scale * height / 30)
-    across = torch.fft.rfftfreq(width, dtype=torch.float64) * (scale * width / 30)
-    squared = down[:, None] ** 2 + across[None, :] ** 2
-    curve = torch.exp(-squared / 15.3870**2) - 0.7622 * torch.exp(-squared / 1.3456**2)
-    return curve.to(device=device, dtype=dtype)
+    with torch.inference_mode(False):  # Kept for later calls, which may want gradients.
+        down = torch.fft.fftfreq(height, dtype=torch.float64) * (scale * height / 30)
+        across = torch.fft.rfftfreq(width, dtype=torch.float64) * (scale * width / 30)
+        squared = down[:, None] ** 2 + across[None, :] ** 2
+        curve = torch.exp(-squared / 15.3870**2) - 0.7622 * torch.exp(-squared / 1.3456**2)
+        return curve.to(device=device, dtype=dtype)
 
 
 def _seen(images: Tensor, scale: float) -> Tensor:
@@ -118,9 +128,8 @@ def _seen(images: Tensor, scale: float) -> Tensor:
     return seen
 
 
-def _contrast(images: Tensor, guard: float) -> Tensor:
+def _contrast(padded: Tensor, guard: float) -> Tensor:
     """Local band contrast |blur(2)/blur(4) - 1|, masked: C^3 / (C^2 + 1e-4)."""
-    padded = pad_same(images, _TAPS // 2)
     fine = correlate_separable(padded, _blur(2.0))
     coarse = correlate_separable(padded, _blur(4.0)) + guard
     tiny = 10 * torch.finfo(coarse.dtype).eps

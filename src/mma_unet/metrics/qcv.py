@@ -65,8 +65,9 @@ def _region_sums(maps: Tensor) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _sensitivity(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    down = torch.fft.fftfreq(height, dtype=torch.float64) * (2 * height / 8)
-    across = torch.fft.rfftfreq(width, dtype=torch.float64) * (2 * width / 8)
-    radius = 0.144 * torch.sqrt(down[:, None] ** 2 + across[None, :] ** 2)
-    curve = 2.6 * (0.0192 + radius) * torch.exp(-(radius**1.1))
-    return curve.to(device=device, dtype=dtype)
+    with torch.inference_mode(False):  # Kept for later calls, which may want gradients.
+        down = torch.fft.fftfreq(height, dtype=torch.float64) * (2 * height / 8)
+        across = torch.fft.rfftfreq(width, dtype=torch.float64) * (2 * width / 8)
+        radius = 0.144 * torch.sqrt(down[:, None] ** 2 + across[None, :] ** 2)
+        curve = 2.6 * (0.0192 + radius) * torch.exp(-(radius**1.1))
+        return curve.to(device=device, dtype=dtype)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import PEAK, prepare, spatial_mean
-from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same
+from mma_unet.metrics._common import PEAK, prepare
+from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same, row_strips
 
 MIN_SIZE = 11
 _GAUSSIAN = gaussian_window(11, 1.5)
@@ -124,8 +124,18 @@ def _index_pair(
     unbiased: float = 1.0,
 ) -> Tensor:
     """SSIM of the fused image with each source, `(B,2)`, from one pass of the window."""
+    images = torch.cat([fused, ir, vi], dim=1)
+    reach = len(window) - 1
+    total = torch.zeros_like(images[:, :2, 0, 0])
+    for strip in row_strips(images, reach):
+        total = total + _index_maps(strip, window, peak, unbiased).sum(dim=(-2, -1))
+    return total / ((images.shape[-2] - reach) * (images.shape[-1] - reach))
+
+
+def _index_maps(strip: Tensor, window: tuple[float, ...], peak: float, unbiased: float) -> Tensor:
+    """SSIM maps `(B,2,h,w)` of a strip of (fused, infrared, visible)."""
     shift = PEAK / 2  # Moments of centred images lose fewer digits; means get it back below.
-    level = torch.cat([fused, ir, vi], dim=1) - shift
+    level = strip - shift
     target, sources = level[:, :1], level[:, 1:]
     maps = torch.cat([level, target**2 + sources**2, target * sources], dim=1)
     local = correlate_separable(maps, window)
@@ -142,5 +152,4 @@ def _index_pair(
     squares = squares + 2 * offset + 2 * shift**2
 
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
-    index = ((2 * cross + c1) * (2 * covariance + c2)) / ((squares + c1) * (variances + c2))
-    return torch.stack([spatial_mean(index[:, 0]), spatial_mean(index[:, 1])], dim=1)
+    return ((2 * cross + c1) * (2 * covariance + c2)) / ((squares + c1) * (variances + c2))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.metrics._common import PEAK, centred, divide, prepare
-from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same
+from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same, row_strips
 
 MIN_SIZE = 41
 """Below 41 pixels the fourth scale has no window left."""
@@ -92,14 +92,14 @@ def _vif_of(
         size = 2 ** (5 - scale) + 1
         window = _off_centre(size) if shifted else gaussian_window(size, size / 5)
         margin = size // 2 if shifted else 0
+        level = pad_same(level, margin)
         if scale > 1:
-            level = correlate_separable(pad_same(level, margin), window)[..., ::2, ::2]
-        products = torch.cat([level**2, level[:, 1:] * level[:, :1]], dim=1)
-        if ceiling is not None and scale == 1:
-            products = products.clamp(max=ceiling)
-        moments = pad_same(torch.cat([level, products], dim=1), margin)
-        kept_here, there_here = _information(correlate_separable(moments, window))
-        kept, there = kept + kept_here, there + there_here
+            level = pad_same(correlate_separable(level, window)[..., ::2, ::2], margin)
+        for strip in row_strips(level, size - 1):
+            limit = ceiling if scale == 1 else None
+            kept_here, there_here = _information(strip, window, limit)
+            kept, there = kept + kept_here, there + there_here
+        level = level[..., margin : level.shape[-2] - margin, margin : level.shape[-1] - margin]
     empty = (there == 0) & (kept == 0)
     ratio = divide(kept, there, empty, 1.0)
     return ratio[:, 0], ratio[:, 1]
@@ -113,8 +113,14 @@ def _off_centre(size: int) -> tuple[float, ...]:
     return tuple((window / window.sum()).tolist())
 
 
-def _information(local: Tensor) -> tuple[Tensor, Tensor]:
-    """Information kept and there at one scale from 8 moment maps: `(B,8,h,w) -> (B,2), (B,2)`."""
+def _information(
+    level: Tensor, window: tuple[float, ...], ceiling: float | None
+) -> tuple[Tensor, Tensor]:
+    """Information kept and information there in one strip: `(B,3,h,w) -> (B,2), (B,2)`."""
+    products = torch.cat([level**2, level[:, 1:] * level[:, :1]], dim=1)
+    if ceiling is not None:
+        products = products.clamp(max=ceiling)
+    local = correlate_separable(torch.cat([level, products], dim=1), window)
     means, squares, products = local[:, :3], local[:, 3:6], local[:, 6:]
     variances = (squares - means**2).clamp(min=0)
     covariance = products - means[:, 1:] * means[:, :1]

@@ -1,0 +1,288 @@
+"""`compare`: common subset, resumption, models, and the report it writes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mma_unet.benchmark import Comparison, compare, write_report
+from mma_unet.benchmark import pool as pool_module
+from mma_unet.benchmark.methods import parse_named
+from mma_unet.benchmark.pictures import pick_evenly, pick_windows
+from mma_unet.benchmark.wording import findings, notices, number
+from mma_unet.cli.compare import compare as command
+from mma_unet.data import read_image, write_image
+from mma_unet.errors import InputError
+
+from .conftest import Folders
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the images that were really scored, in order."""
+    calls: list[str] = []
+    real = pool_module._score
+
+    def spy(index, triple, suite, stretch):  # type: ignore[no-untyped-def]
+        calls.append(triple.name)
+        return real(index, triple, suite, stretch)
+
+    monkeypatch.setattr(pool_module, "_score", spy)
+    return calls
+
+
+def _compare(folders: Folders, out: Path, **options: object) -> Comparison:
+    results = {
+        "even": folders.method("even", 0.5, noise=2),
+        "thermal": folders.method("thermal", 0.8),
+    }
+    return compare(folders.ir, folders.vi, results, out, suite="psnr,ssim", **options)  # type: ignore[arg-type]
+
+
+def test_baselines_always_take_part(folders: Folders, tmp_path: Path) -> None:
+    result = _compare(folders, tmp_path / "out")
+    assert [m.name for m in result.methods] == ["even", "thermal", "average", "maximum"]
+    assert result.values.shape == (4, 4, 2)
+    assert result.names == ("a", "b", "c2", "c10")
+    assert notices(result) == ["4 images are too few for the intervals to be trusted."]
+    summary = result.summary()
+    assert result.methods[summary.order[0]].name == "average"  # nothing beats its PSNR
+
+
+def test_a_method_that_lacks_images_shrinks_the_common_subset(
+    folders: Folders, tmp_path: Path
+) -> None:
+    results = {
+        "full": folders.method("full", 0.5),
+        "part": folders.method("part", 0.4, only="a c2"),
+        "bad": folders.method("bad", 0.3),
+    }
+    (results["bad"] / "a.png").write_bytes(b"")
+    result = compare(folders.ir, folders.vi, results, tmp_path / "out", suite="psnr")
+    assert result.names == ("c2",)
+    assert result.lacking == {"part": ["b", "c10"], "bad": ["a"]}
+    page = write_report(result, tmp_path / "out").read_text(encoding="utf-8")
+    for text in (page, (tmp_path / "out" / "report.md").read_text(encoding="utf-8")):
+        assert "Only 1 of 4 pairs are compared" in text
+        assert "part lacks 2 images: b and c10." in text
+        assert "bad lacks 1 image: a." in text
+        assert "a.png is an empty file" in text
+
+
+def test_files_beyond_the_pairs_are_remarked(folders: Folders, tmp_path: Path) -> None:
+    even = folders.method("even", 0.5)
+    write_image(even / "other.png", np.zeros((52, 64), np.uint8))
+    write_image(folders.ir / "lonely.png", np.zeros((52, 64), np.uint8))
+    result = compare(folders.ir, folders.vi, {"even": even}, tmp_path / "out", suite="psnr")
+    assert len(result.names) == 4
+    assert result.problems == ()
+    assert any("lonely.png has no partner" in line for line in notices(result))
+    assert any(line.startswith("even: 1 more in") for line in notices(result))
+
+
+def test_nothing_in_common_is_an_error(folders: Folders, tmp_path: Path) -> None:
+    results = {
+        "one": folders.method("one", 0.5, only="a"),
+        "other": folders.method("other", 0.5, only="b"),
+    }
+    with pytest.raises(InputError, match="no image is there for every method"):
+        compare(folders.ir, folders.vi, results, tmp_path / "out")
+
+
+def test_a_second_run_scores_only_what_has_changed(
+    folders: Folders, tmp_path: Path, scored: list[str]
+) -> None:
+    out = tmp_path / "out"
+    results = {"even": folders.method("even", 0.5), "thermal": folders.method("thermal", 0.8)}
+    first = compare(folders.ir, folders.vi, results, out, suite="psnr")
+    assert len(scored) == 16
+    scored.clear()
+    again = compare(folders.ir, folders.vi, results, out, suite="psnr")
+    assert scored == []
+    np.testing.assert_array_equal(first.values, again.values)
+
+    changed = results["even"] / "b.png"
+    write_image(changed, 255 - read_image(changed))
+    os.utime(changed, ns=(1, 1))
+    third = compare(folders.ir, folders.vi, results, out, suite="psnr")
+    assert scored == ["b"]
+    assert third.values[0, 1, 0] != first.values[0, 1, 0]
+
+    scored.clear()
+    compare(folders.ir, folders.vi, results, out, suite="ssim")
+    assert len(scored) == 16
+
+
+def test_an_interrupted_run_keeps_what_was_done(
+    folders: Folders, tmp_path: Path, scored: list[str]
+) -> None:
+    results = {"even": folders.method("even", 0.5)}
+
+    def interrupt(what: str, done: int, total: int) -> None:
+        if what == "Scoring even" and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(folders.ir, folders.vi, results, tmp_path / "o", suite="psnr", progress=interrupt)
+    assert scored == ["a", "b", "c2"]
+    scored.clear()
+    compare(folders.ir, folders.vi, results, tmp_path / "o", suite="psnr")
+    assert scored[0] == "c10"
+    assert len(scored) == 9  # one of the method, eight of the baselines
+
+
+def test_our_own_weights_take_part(folders: Folders, tmp_path: Path, weights: Path) -> None:
+    out = tmp_path / "out"
+    models = {"ours": str(weights)}
+    result = compare(folders.ir, folders.vi, {}, out, models=models, suite="psnr")
+    assert [m.name for m in result.methods] == ["ours", "average", "maximum"]
+    fused = out / "fused" / "ours" / "a.png"
+    assert read_image(fused).shape == (52, 64)
+    before = fused.stat().st_mtime_ns
+    compare(folders.ir, folders.vi, {}, out, models=models, suite="psnr")
+    assert fused.stat().st_mtime_ns == before
+    write_image(folders.ir / "a.png", 255 - read_image(folders.ir / "a.png"))
+    compare(folders.ir, folders.vi, {}, out, models=models, suite="psnr")
+    assert fused.stat().st_mtime_ns != before
+
+
+def test_the_report_is_complete_and_self_contained(folders: Folders, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = _compare(folders, out, stretch=True)
+    page = write_report(result, out, title="A < B", limit_images=2).read_text(encoding="utf-8")
+    assert "<h1>A &lt; B</h1>" in page
+    assert not re.search(r"https?://|<link|@import|<script[^>]+src", page)
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(s.startswith(("data:image/jpeg;base64,", "#")) for s in sources)
+    assert page.count("<figure") == 2 * 6
+    assert page.count("<svg") == 2
+    assert "After stretching every output" in page
+    ids = re.findall(r'<[^>]* id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(ids)
+
+    with (out / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 4 * 4
+    assert float(rows[0]["PSNR"]) == result.values[0, 0, 0]
+    with (out / "summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 4 * 2
+    assert {r["better"] for r in rows} == {"↑"}
+    for r in rows:
+        assert float(r["mean_low"]) <= float(r["mean"]) <= float(r["mean_high"])
+    assert result.stretched is not None
+    flat = result.values[2] - result.stretched[2]
+    assert np.abs(flat).max() > 0.1  # the average does not span the full range by itself
+
+
+def test_many_metrics_are_told_by_method(folders: Folders, tmp_path: Path) -> None:
+    results = {"even": folders.method("even", 0.5)}
+    suite = "psnr,ssim,qabf,en,sd,sf,ag,cc,mse"
+    result = compare(folders.ir, folders.vi, results, tmp_path / "out", suite=suite)
+    lines = findings(result, result.summary())
+    assert lines[0].startswith("Best mean rank: ")
+    assert any("has the best mean in " in line for line in lines[1:])
+    assert len(lines) <= 1 + len(result.methods)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-0.0, "0.000"), (-1e-9, "0.000"), (-0.5, "-0.500"), (np.inf, "∞")]
+)
+def test_numbers_read_well(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_windows_are_where_they_should_be() -> None:
+    spread = np.zeros((60, 80))
+    spread[10:20, 50:60] = 5.0
+    heat = np.zeros((60, 80), np.uint8)
+    heat[10:22, 50:62] = 255
+    heat[40:50, 5:15] = 200
+    first, second = pick_windows(spread, heat)
+    assert first.side == second.side == 24
+    assert first.cut(spread).sum() == 500
+    assert second.cut(heat).sum() == 200 * 100  # the second hottest: the first is taken
+    tiny, other = pick_windows(np.ones((5, 7)), np.ones((5, 7), np.uint8))
+    assert tiny.side == other.side == 5
+
+
+def test_pictures_are_taken_at_even_steps() -> None:
+    assert pick_evenly("abc", 10) == ["a", "b", "c"]
+    assert pick_evenly("abcdefghijkl", 3) == ["c", "g", "k"]
+
+
+@pytest.mark.parametrize(
+    ("items", "sentence"),
+    [
+        (["a=x", "a=y"], "used twice"),
+        (["average=x"], "a baseline"),
+        (["=x"], "write NAME=PATH"),
+        (["a/b=x"], "cannot name a file"),
+        (["..=x"], "cannot name a file"),
+    ],
+)
+def test_names_of_methods_are_checked(items: list[str], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        parse_named(items, "--results")
+
+
+def _run(*arguments: object) -> object:
+    app = typer.Typer()
+    app.command()(command)
+    return CliRunner().invoke(app, [str(a) for a in (*arguments, "--no-progress")])
+
+
+def test_the_command(folders: Folders, tmp_path: Path) -> None:
+    even = folders.method("even", 0.5)
+    both = ("--ir", folders.ir, "--vi", folders.vi, "--suite", "psnr")
+    done = _run(*both, "--results", f"half={even}", "--out", tmp_path / "r", "--limit-images", 0)
+    assert done.exit_code == 0, done.output  # type: ignore[attr-defined]
+    assert "Best mean rank" in done.stdout  # type: ignore[attr-defined]
+    assert (tmp_path / "r" / "report.html").is_file()
+    error = _run(*both, "--out", tmp_path / "r").exception  # type: ignore[attr-defined]
+    assert "nothing to compare" in str(error)
+
+
+def test_means_of_other_methods_are_those_known(shared: Path, tmp_path: Path) -> None:
+    peers = shared / "peers" / "roadscene_test"
+    if not peers.is_dir():
+        pytest.skip("needs the results of other methods in ../shared/peers")
+    data = shared / "data" / "roadscene" / "test"
+    result = compare(
+        data / "ir", data / "vi", {"densefuse": peers / "densefuse"}, tmp_path, suite="psnr,ssim"
+    )
+    mean = result.summary().mean
+    # PSNR and SSIM of DenseFuse, the average and the maximum, from the peers' SCORES.md
+    known = [[17.706, 0.794], [17.708, 0.794], [14.699, 0.738]]
+    np.testing.assert_allclose(mean, known, rtol=0, atol=5.1e-4)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_browser_shows_the_page(folders: Folders, tmp_path: Path, width: int) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium is installed")
+    out = tmp_path / "out"
+    page = write_report(_compare(folders, out), out, limit_images=1)
+    shot = tmp_path / "shot.png"
+    subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2400",
+         f"--screenshot={shot}", page.as_uri()],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    image = read_image(shot)
+    assert image.shape[1] == width
+    bands = image[: image.shape[0] // 4 * 4].reshape(4, -1)
+    assert (bands.std(axis=1) > 5).all()  # something stands in every quarter of the page

@@ -1,0 +1,73 @@
+"""Ranks and intervals on tables made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mma_unet.benchmark.statistics import bootstrap_means, mean_ranks, rank_table, summarise
+
+
+def test_ranks_honour_direction_ties_and_what_is_undefined() -> None:
+    means = np.array(
+        [
+            [0.9, 10.0, 1.0, 5.0, np.nan],
+            [0.9, 30.0, np.nan, 5.0, np.nan],
+            [0.1, 20.0, 2.0, 5.0, np.nan],
+        ]
+    )
+    ranks = rank_table(means, [True, False, True, None, True])
+    np.testing.assert_array_equal(ranks[:, 0], [1.5, 1.5, 3])
+    np.testing.assert_array_equal(ranks[:, 1], [1, 3, 2])
+    np.testing.assert_array_equal(ranks[:, 2], [2, 3, 1])
+    assert np.isnan(ranks[:, 3:]).all()
+    np.testing.assert_allclose(mean_ranks(ranks), [1.5, 2.5, 2.0])
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    hits = 0
+    for trial in range(200):
+        sample = rng.normal(3.0, 2.0, size=(40, 1))
+        low, high = np.quantile(bootstrap_means(sample, 400, trial), (0.025, 0.975))
+        hits += low <= 3.0 <= high
+    assert 180 <= hits <= 199  # 95 % of 200 is 190
+
+
+def test_pairing_finds_a_small_steady_difference_between_scattered_images() -> None:
+    rng = np.random.default_rng(2)
+    images = rng.normal(0.5, 0.2, size=(30, 1))
+    better = images + 0.01 + rng.normal(0, 0.002, size=(30, 1))
+    noise = images + rng.normal(0, 0.05, size=(30, 1))
+    summary = summarise(np.stack([images, better, noise]), [True])
+    assert summary.high[0, 0] > summary.low[1, 0]  # the intervals of the means overlap widely
+    assert summary.verdict == [[""], ["better"], ["unclear"]]
+    assert 0.008 < summary.difference_low[1, 0] < 0.01 < summary.difference_high[1, 0] < 0.012
+    flipped = summarise(np.stack([images, better, noise]), [False])
+    assert flipped.verdict[1] == ["worse"]
+
+
+def test_a_draw_is_the_same_for_the_same_seed_only() -> None:
+    values = np.random.default_rng(0).normal(size=(12, 2, 3))
+    first = bootstrap_means(values, 50, 4)
+    assert first.shape == (50, 2, 3)
+    np.testing.assert_array_equal(first, bootstrap_means(values, 50, 4))
+    assert not np.array_equal(first, bootstrap_means(values, 50, 5))
+    np.testing.assert_allclose(bootstrap_means(values + 1, 50, 4), first + 1, rtol=0, atol=1e-12)
+
+
+def test_undefined_images_are_left_out_and_counted() -> None:
+    values = np.array([[[1.0], [2.0], [np.nan]], [[1.0], [1.0], [4.0]], [[np.nan]] * 3])
+    summary = summarise(values, [True])
+    np.testing.assert_array_equal(summary.mean[:2, 0], [1.5, 2.0])
+    assert np.isnan(summary.mean[2, 0])
+    assert np.isnan(summary.low[2, 0])
+    np.testing.assert_array_equal(summary.undefined[:, 0], [1, 0, 3])
+    assert summary.difference[1, 0] == -0.5  # over the two images that both have
+    assert summary.order == [1, 0, 2]
+
+
+def test_an_infinite_score_makes_no_noise() -> None:
+    summary = summarise(np.array([[[np.inf], [50.0]], [[40.0], [40.0]]]), [True])
+    assert summary.mean[0, 0] == np.inf
+    assert summary.rank[:, 0].tolist() == [1.0, 2.0]
+    assert summary.low[0, 0] == 50.0
