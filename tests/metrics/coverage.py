@@ -134,8 +134,8 @@ LOOSER: dict[tuple[str, str], float] = {
 """METRICS.md section 6 allows Qcb 1e-7 on the case with flat areas."""
 
 NOT_COVERED: dict[str, str] = {
-    "MEF_SSIM": "index for multi-exposure fusion; its code's licence forbids rewriting",
-    "MEF_MS_SSIM": "index for multi-exposure fusion; its code's licence forbids rewriting",
+    "MEF_SSIM": "index for multi-exposure fusion; its code's licence restricts rewriting",
+    "MEF_MS_SSIM": "index for multi-exposure fusion; its code's licence restricts rewriting",
     "FMI_edge_w3_octaveedge": "rests on Octave's own thresholded edge(), equal to no other program",
     "VIFvec_sum": "wavelet-domain VIF needs a steerable pyramid; nobody's IVIF table uses it",
     "VIFvec_mean_unit": "wavelet-domain VIF fed 0..1 images by mistake",

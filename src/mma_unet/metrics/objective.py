@@ -13,7 +13,8 @@ from mma_unet.metrics.registry import METRICS
 __all__ = ["MetricObjective"]
 
 _FLAT = 4 / 255
-"""Crops of a source that span less than this are left out: metrics are undefined on constants."""
+"""Crops of which a source spans less than this, or the fused image nothing at all, are left out:
+some metrics are undefined on constants."""
 
 _SHARE = 10.0
 """No pixel may pull harder than this many times its share of the mean. Qcb divides by the local
@@ -47,7 +48,7 @@ class MetricObjective(nn.Module):
         """Score a batch."""
         loss = fused.new_zeros(())
         values: dict[str, Tensor] = {}
-        textured = torch.minimum(_span(ir), _span(vi)) > _FLAT
+        textured = (torch.minimum(_span(ir), _span(vi)) > _FLAT) & (_span(fused) > 0)
         if self.weights and textured.any():
             fused, ir, vi = (image[textured] for image in (fused, ir, vi))
             clipped = fused + (fused.clamp(0, 1) - fused).detach()
