@@ -17,6 +17,7 @@ from mma_unet.models import (
     ablation,
     count_macs,
     count_parameters,
+    fold_batch_norm,
     preset,
 )
 from mma_unet.models.blocks import ChannelAttention
@@ -169,3 +170,15 @@ def test_unknown_preset_and_key_are_refused() -> None:
         preset("huge")
     with pytest.raises(ValueError, match="unknown model config key"):
         MMAUNetConfig.from_dict({"widht": 8})
+
+
+def test_folded_batch_norm_computes_the_same() -> None:
+    model = MMAUNet(MMAUNetConfig(width=4))
+    for _ in range(3):  # statistics that are not those of a new network
+        model(*images(model.config))
+    model.eval()
+    folded = fold_batch_norm(model)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    assert any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
+    ir, vi = images(model.config)
+    torch.testing.assert_close(folded(ir, vi), model(ir, vi), rtol=1e-4, atol=1e-5)

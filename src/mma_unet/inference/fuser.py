@@ -18,7 +18,7 @@ from mma_unet.inference.sources import (
     read_source,
     restore,
 )
-from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model
+from mma_unet.models import DEFAULT_MODEL, MMAUNet, fold_batch_norm, load_model
 
 __all__ = ["Fuser"]
 
@@ -30,7 +30,8 @@ class Fuser:
     and its sample type.
 
     Args:
-        model: Shipped weights by name, the path of a weights file, or a network.
+        model: Shipped weights by name, the path of a weights file, or a network (of which a copy
+            is used, in evaluation mode and with batch norm folded).
         device: `"auto"` (CUDA if there is one), `"cpu"`, `"cuda"`, `"cuda:1"`, ...
         gray: Return the fused luminance without colour.
         colour: `"luminance"` fuses the luminance and restores the chroma of VI; `"rgb"` gives the
@@ -62,7 +63,9 @@ class Fuser:
     ) -> None:
         self.device = _device(device)
         network = model if isinstance(model, MMAUNet) else load_model(model)
-        self.model = network.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.model: MMAUNet = fold_batch_norm(network).to(  # type: ignore[call-overload]
+            self.device, memory_format=torch.channels_last
+        )
         if colour not in ("luminance", "rgb"):
             raise InputError(f"colour must be 'luminance' or 'rgb', not {colour!r}")
         if colour == "rgb" and self.model.config.in_channels != 3:

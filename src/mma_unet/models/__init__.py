@@ -5,6 +5,7 @@ Reading order follows the paper: `config`, `blocks`, `unet` (stage I), `fusion` 
 """
 
 from mma_unet.models.config import ABLATIONS, PRESETS, MMAUNetConfig, ablation, preset
+from mma_unet.models.fold import fold_batch_norm
 from mma_unet.models.mma_unet import MMAUNet
 from mma_unet.models.profile import count_macs, count_parameters
 from mma_unet.models.unet import IRUNet, VIUNet
@@ -29,6 +30,7 @@ __all__ = [
     "ablation",
     "count_macs",
     "count_parameters",
+    "fold_batch_norm",
     "load_model",
     "preset",
     "read_card",
