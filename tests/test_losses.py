@@ -13,6 +13,7 @@ from mma_unet.losses import (
     FusionLossConfig,
     gradient_loss,
     reconstruction_loss,
+    saliency_loss,
     sobel_magnitude,
     ssim_loss,
 )
@@ -97,6 +98,19 @@ def test_the_loss_can_be_descended(triple: tuple[torch.Tensor, ...]) -> None:
         optimizer.step()
     assert torch.isfinite(fused.grad).all()
     assert value.item() < 0.7 * first
+
+
+def test_saliency_asks_for_the_hot_target_and_for_nothing_else() -> None:
+    vi, ir = torch.full((1, 1, 96, 96), 0.3), torch.full((1, 1, 96, 96), 0.1)
+    ir[..., 40:56, 44:52] = 0.9
+    assert saliency_loss(vi, ir, vi).item() > 0.3
+    kept = torch.where(ir > 0.5, ir, vi)
+    assert saliency_loss(kept, ir, vi).item() == pytest.approx(0, abs=1e-6)
+    assert saliency_loss(torch.where(ir > 0.5, ir, 0.0), ir, vi).item() == pytest.approx(
+        0, abs=1e-6
+    )
+    flat = torch.full_like(ir, 0.1)
+    assert saliency_loss(vi, flat, vi).item() == 0
 
 
 @pytest.mark.parametrize("change", [{"ssim": "plain"}, {"gradient": "l3"}])

@@ -74,8 +74,8 @@ def test_flat_and_black_crops_do_no_harm() -> None:
     assert torch.isfinite(fused.grad).all()
     assert (fused.grad[0] == 0).all()
     assert MetricObjective(JOINT)(fused, ir[:1].expand(2, -1, -1, -1), vi)["loss"] == 0
-    constant = torch.full_like(vi, 0.5).requires_grad_()
-    assert MetricObjective(JOINT)(constant, ir, vi)["loss"] == 0
+    for constant in (torch.full_like(vi, 0.5), smooth(2, 48, 48) - 2):  # as is, and once clipped
+        assert MetricObjective(JOINT)(constant.requires_grad_(), ir, vi)["loss"] == 0
 
 
 def test_what_cannot_be_optimised_is_refused() -> None:

@@ -48,7 +48,8 @@ class MetricObjective(nn.Module):
         """Score a batch."""
         loss = fused.new_zeros(())
         values: dict[str, Tensor] = {}
-        textured = (torch.minimum(_span(ir), _span(vi)) > _FLAT) & (_span(fused) > 0)
+        textured = torch.minimum(_span(ir), _span(vi)) > _FLAT
+        textured &= _span(fused.detach().clamp(0, 1)) > 0
         if self.weights and textured.any():
             fused, ir, vi = (image[textured] for image in (fused, ir, vi))
             clipped = fused + (fused.clamp(0, 1) - fused).detach()
