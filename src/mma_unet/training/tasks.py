@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mma_unet.losses import FusionLoss, reconstruction_loss
+from mma_unet.metrics import METRICS
 from mma_unet.metrics.objective import MetricObjective
 from mma_unet.models import IRUNet, MMAUNet, VIUNet
 from mma_unet.training.recipe import StageSettings
@@ -155,7 +156,8 @@ class FusionTask(_Task):
             losses: dict[str, Tensor] = self.loss(fused, ir, vi)
             metrics = self.objective(*(x.mean(dim=1, keepdim=True) for x in (fused, ir, vi)))
         total = losses.pop("loss") + metrics.pop("loss")
-        return {"loss": total, **losses, **metrics}
+        by_label = {METRICS[name].label: value for name, value in metrics.items()}
+        return {"loss": total, **losses, **by_label}
 
     def pictures(self, batch: dict[str, Any]) -> list[Tensor]:
         """IR, VI and the fused image."""
