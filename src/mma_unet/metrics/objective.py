@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +27,8 @@ class MetricObjective(nn.Module):
 
     `forward(fused, ir, vi)` takes `(B, 1, H, W)` images in [0, 1] and returns the batch means by
     the metrics' names, and under `"loss"` their sum with the weights, negated for metrics of which
-    higher is better. The fused image is clipped with a gradient that passes straight through, so
-    that a pixel outside the range is scored as it will be written and can still return.
+    higher is better. The fused image is clipped, so that a pixel outside the range is scored as it
+    will be written; its gradient may pull it back into the range but not further out.
 
     Args:
         weights: Weight by metric name, as in `mma_unet.metrics.METRICS`.
@@ -46,7 +47,7 @@ class MetricObjective(nn.Module):
 
     def forward(self, fused: Tensor, ir: Tensor, vi: Tensor) -> dict[str, Tensor]:
         """Score a batch."""
-        loss = fused.new_zeros(())
+        loss = 0.0 * fused.sum()
         values: dict[str, Tensor] = {}
         textured = torch.minimum(_span(ir), _span(vi)) > _FLAT
         textured &= _span(fused.detach().clamp(0, 1)) > 0
@@ -54,15 +55,20 @@ class MetricObjective(nn.Module):
             fused, ir, vi = (image[textured] for image in (fused, ir, vi))
             clipped = fused + (fused.clamp(0, 1) - fused).detach()
             if clipped.requires_grad:
-                limit = _SHARE * sum(map(abs, self.weights.values())) / clipped.numel()
-                clipped.register_hook(  # type: ignore[no-untyped-call]
-                    lambda gradient: gradient.clamp(-limit, limit)
-                )
+                share = sum(map(abs, self.weights.values())) / clipped.numel()
+                hook = partial(_tame, fused.detach(), _SHARE * share)
+                clipped.register_hook(hook)  # type: ignore[no-untyped-call]
             for name, weight in self.weights.items():
                 spec = METRICS[name]
                 values[name] = spec.function(clipped, ir, vi, data_range=1.0).mean()
                 loss = loss - (weight if spec.higher_is_better else -weight) * values[name]
         return {"loss": loss, **values}
+
+
+def _tame(fused: Tensor, limit: float, gradient: Tensor) -> Tensor:
+    """Bound the gradient of each pixel, and drop what would push it further out of [0, 1]."""
+    outward = ((fused < 0) & (gradient > 0)) | ((fused > 1) & (gradient < 0))
+    return gradient.clamp(-limit, limit).masked_fill(outward, 0.0)
 
 
 def _span(image: Tensor) -> Tensor:
