@@ -56,7 +56,8 @@ class FusionDecoder(nn.Module):
             for level, slot in zip(levels, self.slots, strict=True)
         )
         self.to_image = nn.Conv2d(config.width, config.in_channels, 1)
-        nn.init.constant_(self.to_image.bias, 0.5)  # start from mid-grey, inside the range
+        if self.to_image.bias is not None:
+            nn.init.constant_(self.to_image.bias, 0.5)  # start from mid-grey, inside the range
 
     def forward(self, fused: Sequence[Tensor]) -> Tensor:
         """Fused maps in the order of `config.pairing` to an unclipped image."""
