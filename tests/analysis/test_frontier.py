@@ -75,9 +75,30 @@ def test_flat_and_black_crops_do_no_harm() -> None:
     assert torch.isfinite(values["loss"])
     assert torch.isfinite(fused.grad).all()
     assert (fused.grad[0] == 0).all()
-    assert MetricObjective(JOINT)(fused, ir[:1].expand(2, -1, -1, -1), vi)["loss"] == 0
-    for constant in (torch.full_like(vi, 0.5), smooth(2, 48, 48) - 2):  # as is, and once clipped
-        assert MetricObjective(JOINT)(constant.requires_grad_(), ir, vi)["loss"] == 0
+
+
+def test_a_batch_of_which_nothing_is_left_has_a_zero_gradient() -> None:
+    ir, vi, black = smooth(2, 48, 48), smooth(2, 48, 48), torch.zeros(2, 1, 48, 48)
+    dark = smooth(2, 48, 48) - 2  # constant once clipped
+    for fused, first, second in (
+        (smooth(2, 48, 48), black, vi),
+        (smooth(2, 48, 48), ir, black),
+        (smooth(2, 48, 48), black, black),
+        (torch.full_like(vi, 0.5), ir, vi),
+        (dark, ir, vi),
+        (1e4 * torch.ones(2, 1, 48, 48, dtype=torch.float16), ir, vi),  # its sum is infinite
+    ):
+        fused.requires_grad_()
+        values = MetricObjective(JOINT)(fused, first, second)
+        assert values.keys() == {"loss"}
+        assert values["loss"] == 0
+        values["loss"].backward()
+        assert (fused.grad == 0).all()
+
+
+def test_climbing_on_a_constant_source_ends_where_it_began() -> None:
+    ir, vi = torch.full((1, 1, 48, 48), 0.5), smooth(1, 48, 48)
+    torch.testing.assert_close(climb(ir, vi, JOINT, steps=2), (ir + vi) / 2)
 
 
 def test_what_cannot_be_optimised_is_refused() -> None:

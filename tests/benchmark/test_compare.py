@@ -15,7 +15,9 @@ import typer
 from typer.testing import CliRunner
 
 from mma_unet.benchmark import Comparison, compare, write_report
+from mma_unet.benchmark import cache as cache_module
 from mma_unet.benchmark import pool as pool_module
+from mma_unet.benchmark.cache import FUSING, SCORING
 from mma_unet.benchmark.methods import parse_named
 from mma_unet.benchmark.pictures import pick_evenly, pick_windows
 from mma_unet.benchmark.wording import findings, notices, number
@@ -89,6 +91,55 @@ def test_files_beyond_the_pairs_are_remarked(folders: Folders, tmp_path: Path) -
     assert any(line.startswith("even: 1 more in") for line in notices(result))
 
 
+def test_a_metric_that_some_output_lacks_is_reckoned_without_that_image(
+    folders: Folders, tmp_path: Path
+) -> None:
+    even, flat = folders.method("even", 0.5), folders.method("flat", 0.4)
+    write_image(flat / "a.png", np.full((52, 64), 9, np.uint8))
+    write_image(even / "b.png", read_image(folders.ir / "b.png"))
+    write_image(folders.vi / "b.png", read_image(folders.ir / "b.png"))  # a PSNR without bound
+    result = compare(
+        folders.ir, folders.vi, {"even": even, "flat": flat}, tmp_path / "out",
+        suite="psnr,qcb", stretch=True,
+    )  # fmt: skip
+    assert result.summary().images == [4, 3]
+    lines = notices(result)
+    left_out = "all methods: Qcb over 3 of 4 images (undefined for flat 1)."
+    assert sum(line.endswith(left_out) for line in lines) == 2  # plain and stretched
+    assert sum(line.startswith("After stretching: An image") for line in lines) == 1
+    boundless = "PSNR: infinite for some image of even, average and maximum, so its mean"
+    assert any(line.startswith(boundless) for line in lines)
+    assert findings(result, result.summary())[1].startswith(
+        "PSNR: even, average and maximum share the best mean, ∞"
+    )
+    page = write_report(result, tmp_path / "out", limit_images=0).read_text(encoding="utf-8")
+    assert 'data-value="Infinity"' in page
+    assert 'data-value="inf"' not in page
+    assert 'data-value="nan"' not in page
+    assert '<span class="range">3 of 4</span>' in page
+    with (tmp_path / "out" / "summary.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == "Qcb"]
+    assert {row["images"] for row in rows} == {"3"}
+
+
+def test_a_method_without_any_value_has_no_rank_in_that_metric(
+    folders: Folders, tmp_path: Path
+) -> None:
+    flat = folders.method("flat", 0.4)
+    for path in flat.iterdir():
+        write_image(path, np.full((52, 64), 9, np.uint8))
+    even = folders.method("even", 0.7)
+    result = compare(folders.ir, folders.vi, {"even": even, "flat": flat}, tmp_path / "o",
+                     suite="psnr,qcb")  # fmt: skip
+    rank = result.summary().rank
+    assert np.isnan(rank[1, 1])
+    assert sorted(rank[[0, 2, 3], 1]) == [1, 2, 3]
+    assert result.summary().images == [4, 4]
+    assert any(
+        line.startswith("Qcb: undefined for every image of flat") for line in notices(result)
+    )
+
+
 def test_nothing_in_common_is_an_error(folders: Folders, tmp_path: Path) -> None:
     results = {
         "one": folders.method("one", 0.5, only="a"),
@@ -138,6 +189,148 @@ def test_an_interrupted_run_keeps_what_was_done(
     compare(folders.ir, folders.vi, results, tmp_path / "o", suite="psnr")
     assert scored[0] == "c10"
     assert len(scored) == 9  # one of the method, eight of the baselines
+
+
+def test_scores_of_images_outside_the_common_subset_are_kept(
+    folders: Folders, tmp_path: Path, scored: list[str]
+) -> None:
+    both = folders.ir, folders.vi
+    even, part = folders.method("even", 0.5), folders.method("part", 0.4, only="a b")
+    compare(*both, {"even": even}, tmp_path / "o", suite="psnr")
+    compare(*both, {"even": even, "part": part}, tmp_path / "o", suite="psnr")
+    scored.clear()
+    compare(*both, {"even": even}, tmp_path / "o", suite="psnr")
+    assert scored == []
+
+
+def test_plain_and_stretched_scores_never_meet(folders: Folders, tmp_path: Path) -> None:
+    dull = folders.method("dull", 0.5)
+    for path in dull.iterdir():
+        write_image(path, read_image(path) // 2)
+    both = folders.ir, folders.vi
+    first = compare(*both, {"x": dull}, tmp_path / "o", suite="psnr", stretch=True)
+    second = compare(*both, {"x.stretched": dull, "stretched": dull}, tmp_path / "o",
+                     suite="psnr")  # fmt: skip
+    assert first.stretched is not None
+    assert (first.values[0] != first.stretched[0]).all()
+    np.testing.assert_array_equal(second.values[0], first.values[0])
+    np.testing.assert_array_equal(second.values[1], first.values[0])
+    cache = tmp_path / "o" / "cache"
+    shutil.copy(cache / "stretched" / "x.csv", cache / "x.csv")  # the stamps tell them apart
+    again = compare(*both, {"x": dull}, tmp_path / "o", suite="psnr")
+    np.testing.assert_array_equal(again.values[0], first.values[0])
+
+
+def test_mended_code_scores_and_fuses_again(
+    folders: Folders,
+    tmp_path: Path,
+    scored: list[str],
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run() -> int:
+        compare(folders.ir, folders.vi, {}, tmp_path / "o", models={"ours": str(weights)},
+                suite="psnr")  # fmt: skip
+        return (tmp_path / "o" / "fused" / "ours" / "a.png").stat().st_mtime_ns
+
+    fused = run()
+    assert len(scored) == 12
+    scored.clear()
+    assert run() == fused
+    assert scored == []
+    real, source = cache_module._sources, tmp_path / "mended.py"
+    source.write_text("new")
+
+    def mended(parts):  # type: ignore[no-untyped-def]
+        return [source] if parts == which else real(parts)
+
+    monkeypatch.setattr(cache_module, "_sources", mended)
+    which = SCORING
+    assert run() == fused
+    assert len(scored) == 12
+    scored.clear()
+    which = FUSING
+    assert run() != fused
+
+
+def test_the_stamps_cover_the_code_that_makes_the_numbers() -> None:
+    scoring = {file.name for file in cache_module._sources(SCORING)}
+    assert {"vif.py", "scoring.py", "triples.py", "images.py"} <= scoring
+    fusing = {file.name for file in cache_module._sources(FUSING)}
+    assert {"fuser.py", "sources.py", "mma_unet.py", "weights.py", "images.py"} <= fusing
+
+
+@pytest.mark.parametrize("with_model", [False, True])
+def test_a_bad_source_is_a_problem_and_nobody_lacks_it(
+    folders: Folders, tmp_path: Path, weights: Path, with_model: bool
+) -> None:
+    even = folders.method("even", 0.5)
+    (folders.vi / "b.png").write_bytes(b"")
+    models = {"ours": str(weights)} if with_model else {}
+    result = compare(folders.ir, folders.vi, {"even": even}, tmp_path / "o", models=models,
+                     suite="psnr")  # fmt: skip
+    assert result.names == ("a", "c2", "c10")
+    assert result.lacking == {}
+    (problem,) = result.problems
+    assert "b.png is an empty file" in problem
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("out of luck\nat x"), OSError(5, "I")]
+)
+def test_whatever_fails_is_one_sentence_about_its_file(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    even = folders.method("even", 0.5)
+    real = pool_module.load
+
+    def load(triple):  # type: ignore[no-untyped-def]
+        if triple.fused == even / "a.png":
+            raise error
+        return real(triple)
+
+    monkeypatch.setattr(pool_module, "load", load)
+    result = compare(folders.ir, folders.vi, {"even": even}, tmp_path / "o", suite="psnr")
+    assert result.lacking == {"even": ["a"]}
+    (problem,) = result.problems
+    assert problem.startswith(f"{even / 'a.png'} could not be scored (")
+    assert "\n" not in problem
+
+
+def test_a_baselines_name_is_refused(folders: Folders, tmp_path: Path) -> None:
+    even = folders.method("even", 0.5)
+    for names in ({"average": even}, {"a/b": even}):
+        with pytest.raises(InputError, match=r"a baseline|cannot name a file"):
+            compare(folders.ir, folders.vi, names, tmp_path / "o")
+
+
+def test_the_images_to_show_can_be_named(folders: Folders, tmp_path: Path) -> None:
+    results = {"even": folders.method("even", 0.5, only="a b c2")}
+    both = folders.ir, folders.vi
+    result = compare(*both, results, tmp_path / "o", suite="psnr", show=["c2", "a"])
+    page = write_report(result, tmp_path / "o", limit_images=1).read_text(encoding="utf-8")
+    assert re.findall(r"<h3>(\w+) ", page) == ["c2", "a"]
+    assert "chosen by name" in page
+    assert "even steps" not in page
+    with pytest.raises(InputError, match="no pair is named zebra, so it cannot be shown"):
+        compare(*both, results, tmp_path / "o", suite="psnr", show=["a", "zebra"])
+    with pytest.raises(InputError, match="not every method has c10, so"):
+        compare(*both, results, tmp_path / "o", suite="psnr", show=["c10"])
+
+
+def test_strange_names_do_no_harm(folders: Folders, tmp_path: Path) -> None:
+    for folder in (folders.ir, folders.vi):
+        (folder / "a.png").rename(folder / os.fsdecode(b"a\xff$^.png"))
+    even = folders.method("x[bold]$y^", 0.5)
+    out = tmp_path / "out[red]"
+    both = ("--ir", folders.ir, "--vi", folders.vi, "--suite", "psnr")
+    for _ in range(2):
+        done = _run(*both, "--results", even, "--out", out)
+        assert done.exit_code == 0, done.output  # type: ignore[attr-defined]
+        assert "x[bold]$y^" in done.stdout  # type: ignore[attr-defined]
+        assert "out[red]" in done.stdout  # type: ignore[attr-defined]
+    assert "x[bold]$y^" in (out / "report.html").read_text(encoding="utf-8")
+    assert b"a\xff$^" in (out / "scores.csv").read_bytes()
 
 
 def test_our_own_weights_take_part(folders: Folders, tmp_path: Path, weights: Path) -> None:

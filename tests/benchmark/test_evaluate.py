@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from typer.testing import CliRunner
 
 from mma_unet.benchmark import Scores, evaluate_folder
 from mma_unet.benchmark.pool import sensible_workers
-from mma_unet.cli.evaluate import evaluate
+from mma_unet.cli.evaluate import _as_json, evaluate
 from mma_unet.data import read_image, write_image
+from mma_unet.data.images import luminance
 from mma_unet.errors import InputError
 from mma_unet.metrics import score
+from mma_unet.metrics.scoring import _luminance as score_luminance
 
 from .conftest import Folders
 
@@ -58,8 +61,21 @@ def test_colour_results_count_by_their_luminance(folders: Folders) -> None:
     grey = folders.method("grey", 0.0)  # the luminance of the visible images, as grey files
     assert read_image(grey / "a.png").ndim == 2
     as_grey = evaluate_folder(folders.ir, folders.vi, grey)
-    np.testing.assert_allclose(plain.values[:, :2], as_grey.values[:, :2], atol=2e-3)
-    assert plain.values[0].tolist() == _expected(folders, folders.vi, "a")
+    np.testing.assert_array_equal(as_grey.values, plain.values)
+    assert as_grey.values[0].tolist() == _expected(folders, folders.vi, "a")
+
+
+def test_there_is_one_luminance() -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (700, 900, 3), dtype=np.uint8)
+    ours = luminance(colours)
+    assert ours.dtype == np.uint8
+    np.testing.assert_array_equal(ours, score_luminance(colours, "fused"))
+    thousandths = colours.astype(np.int64) @ [299, 587, 114]
+    np.testing.assert_array_equal(ours, (thousandths + 500) // 1000)
+    half = np.array([[[0, 0, 250]]], np.uint8)  # 28.5
+    assert luminance(half) == 29
+    deep = colours.astype(np.uint16) * 257
+    np.testing.assert_array_equal(luminance(deep), (thousandths * 257 + 500) // 1000)
 
 
 def test_sixteen_bits_are_rounded_to_eight(folders: Folders) -> None:
@@ -149,6 +165,46 @@ def test_bad_calls_are_one_sentence(folders: Folders) -> None:
     error = CliRunner().invoke(app, arguments).exception
     assert isinstance(error, InputError)
     assert "is a folder" in str(error)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_scoring(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fused = folders.method("half", 0.5)
+
+    def never(*_: object, **__: object) -> None:
+        pytest.fail("it scored")
+
+    monkeypatch.setattr("mma_unet.benchmark.evaluate.score_triples", never)
+    app = typer.Typer()
+    app.command()(evaluate)
+    base = ["--ir", str(folders.ir), "--vi", str(folders.vi), "--fused", str(fused)]
+    for option in ("--csv", "--json"):
+        for place in (
+            folders.root / ("x" * 300),
+            fused / "a.png" / "t.csv",
+            Path("/proc/no/t.csv"),
+        ):
+            error = CliRunner().invoke(app, [*base, option, str(place)]).exception
+            assert isinstance(error, InputError)
+            assert "cannot be written" in str(error)
+
+
+def test_infinities_keep_their_sign_in_json() -> None:
+    scores = Scores(("a",), ("X", "Y", "Z"), np.array([[np.inf, -np.inf, np.nan]]))
+    assert _as_json(scores, "s")["mean"] == {"X": "inf", "Y": "-inf", "Z": None}
+
+
+def test_brackets_and_bytes_in_names_are_shown_as_they_are(folders: Folders) -> None:
+    fused = folders.method("half[red]", 0.5)
+    for folder in (folders.ir, folders.vi, fused):
+        (folder / "a.png").rename(folder / os.fsdecode(b"a\xff.png"))
+    table = folders.root / "s.csv"
+    code, out, _ = _cli("--ir", folders.ir, "--vi", folders.vi, "--fused", fused,
+                        "--suite", "psnr", "--csv", table)  # fmt: skip
+    assert code == 0
+    assert "half[red]: 4 images" in out
+    assert os.fsdecode(b"a\xff") in Scores.from_csv(table).names
 
 
 def test_few_images_need_one_process() -> None:

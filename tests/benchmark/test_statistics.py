@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mma_unet.benchmark.statistics import bootstrap_means, mean_ranks, rank_table, summarise
 
@@ -18,9 +19,9 @@ def test_ranks_honour_direction_ties_and_what_is_undefined() -> None:
     ranks = rank_table(means, [True, False, True, None, True])
     np.testing.assert_array_equal(ranks[:, 0], [1.5, 1.5, 3])
     np.testing.assert_array_equal(ranks[:, 1], [1, 3, 2])
-    np.testing.assert_array_equal(ranks[:, 2], [2, 3, 1])
+    np.testing.assert_array_equal(ranks[:, 2], [2, np.nan, 1])
     assert np.isnan(ranks[:, 3:]).all()
-    np.testing.assert_allclose(mean_ranks(ranks), [1.5, 2.5, 2.0])
+    np.testing.assert_allclose(mean_ranks(ranks), [1.5, 2.25, 2.0])
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
@@ -55,19 +56,78 @@ def test_a_draw_is_the_same_for_the_same_seed_only() -> None:
     np.testing.assert_allclose(bootstrap_means(values + 1, 50, 4), first + 1, rtol=0, atol=1e-12)
 
 
-def test_undefined_images_are_left_out_and_counted() -> None:
+def test_an_image_undefined_for_one_method_is_left_out_for_all_and_counted() -> None:
     values = np.array([[[1.0], [2.0], [np.nan]], [[1.0], [1.0], [4.0]], [[np.nan]] * 3])
     summary = summarise(values, [True])
-    np.testing.assert_array_equal(summary.mean[:2, 0], [1.5, 2.0])
+    np.testing.assert_array_equal(summary.mean[:2, 0], [1.5, 1.0])  # without the third image
+    assert summary.images == [2]
     assert np.isnan(summary.mean[2, 0])
     assert np.isnan(summary.low[2, 0])
+    np.testing.assert_array_equal(summary.rank[:, 0], [1, 2, np.nan])
     np.testing.assert_array_equal(summary.undefined[:, 0], [1, 0, 3])
-    assert summary.difference[1, 0] == -0.5  # over the two images that both have
-    assert summary.order == [1, 0, 2]
+    assert summary.difference[1, 0] == -0.5
+    assert summary.order == [0, 1, 2]
 
 
-def test_an_infinite_score_makes_no_noise() -> None:
-    summary = summarise(np.array([[[np.inf], [50.0]], [[40.0], [40.0]]]), [True])
+def test_failing_on_hard_images_gains_no_rank() -> None:
+    rng = np.random.default_rng(5)
+    ease = np.repeat([0.9, 0.1], 20)[:, None] + rng.normal(0, 0.01, (40, 1))
+    shirker = np.where(np.arange(40)[:, None] < 20, ease - 0.05, np.nan)  # worse where it works
+    summary = summarise(np.stack([ease, shirker]), [True])
+    assert summary.images == [20]
+    np.testing.assert_array_equal(summary.rank[:, 0], [1, 2])
+    assert summary.verdict[1] == ["worse"]
+    assert summary.near_best == [[True], [False]]
+
+
+def test_nothing_in_common_is_not_ranked() -> None:
+    summary = summarise(np.array([[[1.0], [np.nan]], [[np.nan], [2.0]]]), [True])
+    assert summary.images == [0]
+    assert np.isnan(summary.rank).all()
+    assert summary.verdict == [[""], [""]]
+    assert summary.best(0) == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_ranks_and_verdicts_never_disagree(seed: int) -> None:
+    """On random tables with holes, ties, infinities and outliers."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(5, rng.integers(1, 9), 6)) ** 3
+    values[1] = values[0]
+    values[rng.random(values.shape) < 0.1] = np.nan
+    values[rng.random(values.shape) < 0.03] = np.inf
+    values[rng.random(values.shape) < 0.03] = -np.inf
+    values[3, :, 2] = np.nan
+    summary = summarise(values, [True, False, True, False, None, True], resamples=100)
+    for metric in range(6):
+        rank = summary.rank[:, metric]
+        for method in range(5):
+            word = summary.verdict[method][metric]
+            assert word in ("", "unclear") or (word == "better") == (rank[method] < rank[0])
+            low, high = summary.low[method, metric], summary.high[method, metric]
+            assert np.isnan(low) == (not np.isfinite(summary.mean[method, metric]))
+            assert np.isnan(low) or low <= summary.mean[method, metric] + 1e-12
+            assert np.isnan(high) or high >= summary.mean[method, metric] - 1e-12
+            assert np.isnan(rank[method]) or not np.isnan(summary.mean[method, metric])
+            if method in summary.best(metric):
+                assert rank[method] == np.nanmin(rank)
+                assert summary.near_best[method][metric]
+            if 0 in summary.best(metric):
+                assert word != "better"
+                assert summary.near_best[method][metric] == (word == "unclear" or method == 0 or (
+                    rank[method] == rank[0]))  # fmt: skip
+
+
+def test_an_infinite_mean_has_a_rank_but_neither_interval_nor_verdict() -> None:
+    values = np.array([[[np.inf], [50.0]], [[40.0], [40.0]], [[41.0], [41.0]]])
+    summary = summarise(values, [True])
     assert summary.mean[0, 0] == np.inf
-    assert summary.rank[:, 0].tolist() == [1.0, 2.0]
-    assert summary.low[0, 0] == 50.0
+    assert summary.rank[:, 0].tolist() == [1.0, 3.0, 2.0]
+    assert np.isnan(summary.low[0, 0])
+    assert np.isnan(summary.high[0, 0])
+    assert summary.difference[1, 0] == -np.inf
+    assert np.isnan(summary.difference_low[1, 0])
+    assert summary.verdict == [[""], [""], [""]]
+    assert summary.near_best == [[True], [False], [False]]
+    flipped = summarise(values, [True], reference=1)
+    assert flipped.verdict == [[""], [""], ["better"]]

@@ -91,6 +91,34 @@ def test_undefined_images_are_left_out_and_counted() -> None:
     assert math.isnan(metric.compute().item())
 
 
+@pytest.mark.parametrize("suite", ["canonical", "all"])
+def test_images_too_small_for_a_metric_are_undefined_for_it_alone(suite: str) -> None:
+    generator = torch.Generator().manual_seed(4)
+    images = torch.rand(3, 2, 1, 12, 12, generator=generator, dtype=torch.float64)
+    collection = metric_collection(suite)
+    collection.update(*images)
+    expected = score_batch(*images, suite=suite)
+    means = collection.compute()
+    for label, values in expected.items():
+        metric = collection[label]
+        assert isinstance(metric, FusionMetric)
+        assert metric.undefined == torch.isnan(values).sum()
+        assert metric.count + metric.undefined == 2
+        torch.testing.assert_close(means[label], values.nanmean(), equal_nan=True)
+    assert collection["MS-SSIM"].undefined == collection["VIF"].undefined == 2
+
+
+def test_a_refused_batch_leaves_every_state_as_it_was() -> None:
+    collection = metric_collection("canonical")
+    fused, ir, vi = batches(1)[0]
+    collection.update(fused, ir, vi)
+    with pytest.raises(InputError, match="data_range"):
+        collection.update(255 * fused, ir, vi)
+    with pytest.raises(InputError, match="one shape"):
+        collection.update(fused, ir[:1], vi)
+    assert {int(m.count + m.undefined) for m in collection.values()} == {2}
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_declares_direction_and_differentiability(name: str) -> None:
     metric = FusionMetric(name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -78,25 +80,58 @@ CHECKED = [
 ]
 
 
-@pytest.mark.parametrize("spec", CHECKED)
-def test_gradient_is_the_slope_of_the_value(spec: MetricSpec) -> None:
-    size = max(spec.min_size, 12)
+def slope_problem(spec: MetricSpec) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+    """The metric as a function of four numbers, and a place at which its largest slope is 1.
+
+    The numbers move the fused image, a mix of the sources with texture of its own, along the
+    metric's own gradient and along three other directions.
+    """
+    size = max(spec.min_size, 14)
     generator = torch.Generator().manual_seed(5)
-    images = torch.rand(3, 1, 1, size, size, generator=generator, dtype=torch.float64)
-    fused = images[0].clone().requires_grad_()
+    noise = torch.rand(6, 1, size, size, generator=generator, dtype=torch.float64)
+    smooth = torch.nn.functional.avg_pool2d(noise, 3, stride=1, padding=1)
+    ir, vi = (0.1 + 0.5 * noise[:2] + 0.3 * smooth[:2]).unsqueeze(1)
+    base = 0.4 * ir + 0.4 * vi + 0.2 * noise[2:3]
     extra = {"rounded": False} if spec.name == "qcb" else {}
 
-    def value(x: Tensor) -> Tensor:
-        return spec.function(x, images[1], images[2], **extra)
+    def value(fused: Tensor) -> Tensor:
+        return spec.function(fused, ir, vi, **extra)
 
-    assert torch.autograd.gradcheck(value, fused, eps=1e-7, atol=1e-4, rtol=1e-3, fast_mode=True)
+    fused = base.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(value(fused).sum(), fused)
+    steepness = gradient.norm()
+    assert steepness > 1e-9
+    others = noise[3:] - 0.5
+    directions = torch.cat([gradient / steepness, others / others.norm(dim=(2, 3), keepdim=True)])
+
+    def along(numbers: Tensor) -> Tensor:
+        step = (numbers.view(-1, 1, 1, 1) * directions).sum(dim=0, keepdim=True)
+        return value(base + step) / steepness
+
+    return along, torch.zeros(4, dtype=torch.float64, requires_grad=True)
+
+
+def slopes_are_right(function: Callable[[Tensor], Tensor], place: Tensor) -> bool:
+    return torch.autograd.gradcheck(
+        function, place, eps=1e-6, atol=1e-4, rtol=1e-3, raise_exception=False
+    )
+
+
+@pytest.mark.parametrize("spec", CHECKED)
+def test_gradient_is_the_slope_of_the_value(spec: MetricSpec) -> None:
+    function, place = slope_problem(spec)
+    assert slopes_are_right(function, place)
+    # The check itself must see a gradient that is missing, or twice as large.
+    assert not slopes_are_right(lambda x: function(x).detach() + 0 * x.sum(), place)
+    assert not slopes_are_right(lambda x: 2 * function(x) - function(x).detach(), place)
 
 
 def test_gradient_of_the_multi_scale_ssim_along_one_direction() -> None:
     spec = METRICS["ms_ssim"]
-    images = torch.rand(3, 1, 1, 168, 168, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(6)
+    images = torch.rand(4, 1, 1, 168, 168, dtype=torch.float64, generator=generator)
     fused = (0.5 * images[1] + 0.5 * images[2]).requires_grad_()
-    direction = torch.randn_like(fused)
+    direction = images[3] - 0.5
     spec.function(fused, images[1], images[2]).sum().backward()
     assert fused.grad is not None
     step = 1e-6
@@ -187,12 +222,48 @@ def test_what_is_not_finite_gives_nan_for_that_image_alone(spec: MetricSpec) -> 
     positions = [0]
     if spec.name not in OF_FUSED_ONLY:
         positions += [1] * (not spec.name.endswith("_vi")) + [2] * (not spec.name.endswith("_ir"))
-    for position in positions:
+    for position, bad in itertools.product(positions, (math.nan, math.inf, -math.inf)):
         spoiled = [image.clone() for image in images]
-        spoiled[position][0, 0, 7, 7] = math.nan
+        spoiled[position][0, 0, 7, 7] = bad
         values = spec.function(*spoiled, data_range=255.0)
         assert math.isnan(values[0].item())
         torch.testing.assert_close(values[1], clean[1], rtol=1e-10, atol=1e-12)
+
+
+def test_what_is_not_finite_does_not_hide_a_wrong_range() -> None:
+    fused, ir, vi = whole_levels(2, 48)
+    fused[0, 0, 0, 0] = math.nan
+    ir[0, 0, 0, 0] = math.inf
+    with pytest.raises(InputError, match="data_range=1"):
+        psnr(fused, ir, vi)
+    torch.testing.assert_close(
+        psnr(fused, ir, vi, data_range=255.0)[1:],
+        psnr(fused[1:], ir[1:], vi[1:], data_range=255.0),
+    )
+    whole = torch.full_like(ir, math.nan)
+    assert torch.isnan(psnr(fused, whole, vi, data_range=255.0)).all()
+
+
+@pytest.mark.parametrize("spec", ALL)
+def test_autocast_changes_no_value(spec: MetricSpec) -> None:
+    images = [image.float() / 255 for image in whole_levels(2, max(side(spec), 48))]
+    plain = spec.function(*images)
+    with torch.autocast("cpu", torch.bfloat16):
+        within = spec.function(*images)
+    assert within.dtype == plain.dtype
+    torch.testing.assert_close(within, plain, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["vif", "ssim", "qcb"])
+def test_autocast_changes_no_gradient(name: str) -> None:
+    images = [image.float() / 255 for image in whole_levels(1, 48)]
+    gradients = []
+    for enabled in (False, True):
+        fused = images[0].clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            METRICS[name].function(fused, images[1], images[2]).sum().backward()
+        gradients.append(fused.grad)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("spec", ALL)
@@ -244,6 +315,62 @@ def test_constant_images_have_documented_values() -> None:
     assert one_side.item() == 1.0
     assert psnr(flat, flat, flat, data_range=255.0).item() == math.inf
     assert vif(flat, ir, vi, data_range=255.0).item() == pytest.approx(0.0, abs=1e-12)
+
+
+NAN_IF_ONE_IS_CONSTANT = ("cc", "qcb", "qcb_uint8", "qcb_zoo", "qcv", "qmi", "qncie", "qp", "qte")
+
+
+@pytest.mark.parametrize("name", NAN_IF_ONE_IS_CONSTANT)
+@pytest.mark.parametrize("level", [0.0, 128.0, 255.0])
+def test_a_constant_image_of_any_level_has_no_score(name: str, level: float) -> None:
+    images = whole_levels(2, 48)
+    clean = METRICS[name].function(*images, data_range=255.0)
+    for position in range(3):
+        spoiled = [image.clone() for image in images]
+        spoiled[position][0] = level
+        values = METRICS[name].function(*spoiled, data_range=255.0)
+        assert math.isnan(values[0].item())
+        torch.testing.assert_close(values[1], clean[1], rtol=1e-10, atol=1e-12)
+
+
+BLACK = {
+    # (black fused image, black infrared image, all three black); None: NaN
+    "vif": (0.0, ..., 1.0),
+    "psnr": (..., ..., math.inf),
+    "qabf": (..., ..., None),
+    "en": (0.0, ..., 0.0),
+    "sd": (0.0, ..., 0.0),
+    "mi": (0.0, ..., 0.0),
+    "cc": (None, None, None),
+    "scd": (..., None, None),
+    "nabf": (0.0, ..., 0.0),
+    "viff": (0.0, ..., 1.0),
+    "fmi": (0.0, ..., 1.0),
+    "qs": (..., ..., 1.0),
+    "qe": (..., ..., 1.0),
+    "qsf": (-1.0, ..., None),
+    "ce": (0.0, ..., 0.0),
+    "qy": (0.0, ..., 1.0),
+    "qc": (0.0, ..., 1.0),
+}
+"""What black images score, as docs/metrics.md has it; `...` is any finite number."""
+
+
+@pytest.mark.parametrize("name", BLACK)
+def test_black_images_score_as_documented(name: str) -> None:
+    fused, ir, vi = whole_levels(1, 48)
+    fused, ir, vi = (image.clamp(min=1) for image in (fused, ir, vi))
+    black = torch.zeros_like(ir)
+    for triple, expected in zip(
+        ((black, ir, vi), (fused, black, vi), (black, black, black)), BLACK[name], strict=True
+    ):
+        value = METRICS[name].function(*triple, data_range=255.0).item()
+        if expected is None:
+            assert math.isnan(value)
+        elif expected is ...:
+            assert math.isfinite(value)
+        else:
+            assert value == pytest.approx(expected, abs=2e-6)
 
 
 @pytest.mark.gpu

@@ -13,6 +13,7 @@ import torch
 
 from mma_unet.errors import InputError
 from mma_unet.metrics import METRICS, SUITES, score, score_batch
+from mma_unet.metrics.scoring import suite_specs
 from tests.metrics.cases import load, tensors
 
 
@@ -43,15 +44,53 @@ def test_specs_are_frozen_and_labels_unique() -> None:
     assert all(name == spec.name for name, spec in METRICS.items())
     with pytest.raises(dataclasses.FrozenInstanceError):
         METRICS["vif"].label = "other"  # type: ignore[misc]
+
+
+BETTER = {
+    "vif": True, "ssim": True, "psnr": True, "qabf": True, "qcb": True,
+    "en": True, "sd": True, "sf": True, "ag": True, "ei": True,
+    "mi": True, "cc": True, "scd": True, "nabf": False, "ms_ssim": True,
+    "viff": True, "fmi": True, "qs": True, "qw": True, "qe": True,
+    "qcv": False, "qmi": True, "qncie": True, "qy": True, "qp": True,
+    "qc": True, "qte": True, "qsf": None, "ce": False, "mse": False, "rmse": False,
+}  # fmt: skip
+
+
+def test_directions_are_those_of_the_literature() -> None:
+    assert {name: METRICS[name].higher_is_better for name in SUITES["canonical"]} == BETTER
+    # Other conventions keep the direction of what they measure.
     lower = {name for name, spec in METRICS.items() if spec.higher_is_better is False}
-    assert {"nabf", "qcv", "ce", "mse", "rmse"} <= lower
-    assert METRICS["qsf"].higher_is_better is None
+    assert lower - set(BETTER) == {
+        "mse_unit", "rmse_vifb", "nabf_unit", "nabf_zoo",
+    }  # fmt: skip
 
 
 def test_a_single_metric_or_a_list_in_place_of_a_suite() -> None:
     ir, vi, fused = load("S02_noise_avg_64x64")
     assert list(score(fused, ir, vi, "psnr_maxf")) == ["PSNR_maxF"]
     assert list(score(fused, ir, vi, ["en", "psnr"])) == ["EN", "PSNR"]
+
+
+def test_metrics_are_known_by_name_and_label_whatever_the_capitals() -> None:
+    wanted = ["VIF", "ssim_eval_L1", "SSIM_L1", "MS-SSIM", "psnr_MAXF", "qg"]
+    names = [spec.name for spec in suite_specs(wanted)]
+    assert names == ["vif", "ssim_eval_l1", "ms_ssim", "psnr_maxf", "qg_zliu"]
+    assert suite_specs("Paper") == suite_specs("paper")
+    # No label is another metric's name.
+    for spec in METRICS.values():
+        assert suite_specs(spec.label) == suite_specs(spec.name) == (spec,)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("papers", "paper"), ("VFI", "vif"), ("q_abf", "qabf")]
+)
+def test_a_misspelt_name_is_answered_with_the_nearest(name: str, meant: str) -> None:
+    with pytest.raises(InputError, match=f"named {name!r}; the nearest are .*{meant}"):
+        suite_specs(name)
+    with pytest.raises(InputError, match="'beauty'; suites are paper"):
+        suite_specs("beauty")
+    with pytest.raises(InputError, match="list of metrics is empty"):
+        suite_specs([])
 
 
 def test_order_of_the_three_images_matters() -> None:

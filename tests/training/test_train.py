@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import signal
 import subprocess
@@ -16,11 +17,15 @@ import yaml
 from safetensors.torch import load_file
 
 from mma_unet.errors import InputError
-from mma_unet.models import load_model, read_card
-from mma_unet.training import Recipe, load_recipe, train
+from mma_unet.models import IRUNet, MMAUNetConfig, VIUNet, load_model, read_card
 from tests.conftest import make_pairs
 
-pytest.importorskip("lightning")
+L = pytest.importorskip("lightning")
+from mma_unet.training import Recipe, load_recipe, train  # noqa: E402
+from mma_unet.training.pairs_data import PairsData, open_splits  # noqa: E402
+from mma_unet.training.recipe import StageSettings  # noqa: E402
+from mma_unet.training.tasks import ReconstructionTask  # noqa: E402
+
 OPTIONS = {"accelerator": "cpu", "progress": False}
 
 
@@ -28,7 +33,7 @@ OPTIONS = {"accelerator": "cpu", "progress": False}
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six pairs to train on and two to choose on, in the layout of MSRS."""
     root = tmp_path_factory.mktemp("data")
-    for split, count in (("train", 6), ("val", 2)):
+    for split, count in (("train", 6), ("val", 3)):
         make_pairs(root / "msrs" / split, [f"{i:02d}" for i in range(count)], (48, 64))
     return root
 
@@ -86,7 +91,7 @@ def test_a_run_leaves_curves_samples_logs_and_weights(finished: tuple[Recipe, Pa
     assert card.config == recipe.model
     assert card.recipe["fusion"]["loss"]["alpha"] == 10
     assert card.data == {"msrs/train": 6}
-    assert card.scores["msrs/val"]["pairs"] == 2
+    assert card.scores["msrs/val"]["pairs"] == 3
 
 
 def test_stage_one_is_frozen_in_stage_two(finished: tuple[Recipe, Path]) -> None:
@@ -99,11 +104,25 @@ def test_stage_one_is_frozen_in_stage_two(finished: tuple[Recipe, Path]) -> None
                 torch.testing.assert_close(kept, value, rtol=0, atol=0, msg=key)
 
 
-def test_vi_unet_is_frozen_while_ir_unet_trains(finished: tuple[Recipe, Path], data: Path) -> None:
-    recipe, out = finished
-    before = (out / "vi" / "weights.safetensors").read_bytes()
-    train(recipe, out, stages=["ir"], **OPTIONS)
-    assert (out / "vi" / "weights.safetensors").read_bytes() == before
+def test_vi_unet_is_frozen_while_ir_unet_trains(data: Path, tmp_path: Path) -> None:
+    """Neither its weights nor its batch-norm statistics move, and those of IR-UNet do."""
+    config = MMAUNetConfig(width=2)
+    guide, unet = VIUNet(config), IRUNet(config)
+    before = [copy.deepcopy(net.state_dict()) for net in (guide, unet)]
+    task = ReconstructionTask(unet, StageSettings(epochs=2, lr=1e-2), guide)
+    pairs = PairsData(
+        load_recipe(write_recipe(tmp_path / "toy.yaml", data)).data, channels=1, seed=0
+    )
+    trainer = L.Trainer(
+        max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
+    )  # fmt: skip
+    trainer.fit(task, datamodule=pairs)
+    for key, value in guide.state_dict().items():
+        torch.testing.assert_close(value, before[0][key], rtol=0, atol=0, msg=key)
+    moved = {k for k, v in unet.state_dict().items() if not torch.equal(v, before[1][k])}
+    assert "encoder.levels.0.1.running_mean" in moved
+    assert "encoder.gates.0.squeeze.weight" in moved
 
 
 def test_reconstruction_is_learned(data: Path, tmp_path: Path) -> None:
@@ -116,9 +135,7 @@ def test_reconstruction_is_learned(data: Path, tmp_path: Path) -> None:
 def test_a_finished_run_is_not_run_again(finished: tuple[Recipe, Path]) -> None:
     recipe, out = finished
     stamp = (out / "toy.safetensors").stat().st_mtime_ns
-    start = time.monotonic()
     assert train(recipe, out, **OPTIONS) == out / "toy.safetensors"
-    assert time.monotonic() - start < 5
     assert (out / "toy.safetensors").stat().st_mtime_ns == stamp
 
 
@@ -136,8 +153,8 @@ def test_encoders_train_too_and_metrics_rise_when_asked(
 ) -> None:
     """The recipe of the shipped weights, from the weights of another run."""
     fusion = {
-        "epochs": 30, "lr": 3e-3, "val_every": 10, "freeze_encoders": False,
-        "loss": {"alpha": 0, "beta": 0, "saliency": 1}, "metrics": {"vif": 1, "ssim": 1},
+        "epochs": 40, "lr": 0.01, "val_every": 10, "freeze_encoders": False,
+        "loss": {"alpha": 0, "beta": 0, "saliency": 1}, "metrics": {"vif": 1, "ssim": 5},
     }  # fmt: skip
     start = finished[1] / "toy.safetensors"
     config = write_recipe(tmp_path / "toy.yaml", data, fusion=fusion, start=str(start))
@@ -204,8 +221,16 @@ def test_two_processes_follow_the_curve_of_one(data: Path, tmp_path: Path) -> No
     [
         ({"modle": "tiny"}, "unknown key.*modle"),
         ({"data": {"crops": 3}}, "data: unknown key.*crops"),
+        ({"data": {"crop": 40}}, "multiples of 16"),
+        ({"data": 5}, "data: give a mapping"),
+        ({"vi": {"lr": "fast"}}, "vi: lr: give a number, not 'fast'"),
+        ({"vi": {"epochs": 0}}, "epochs must be at least 1"),
+        ({"vi": {"metrics": {"vif": 1}}}, "belong to the fusion stage"),
+        ({"fusion": {"metrics": {"vfi": 1}}}, "metric 'vfi' cannot be optimised"),
+        ({"precision": "8-bit"}, "precision must be one of"),
+        ({"start": "nowhere.safetensors"}, "fusion stage only|no such weights"),
         ({"model": "huge"}, "unknown preset 'huge'"),
-        ({"fusion": {"loss": {"ssim": "x"}}}, "fusion.loss: ssim must be"),
+        ({"fusion": {"loss": {"ssim": "x"}}}, "fusion: loss: ssim must be"),
         ({"data": {"train": ["msrs/train[x]"]}}, "not a data split"),
     ],
 )
@@ -216,6 +241,50 @@ def test_bad_recipes_are_one_sentence(
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **change}))
     with pytest.raises(InputError, match=message):
         train(load_recipe(path), tmp_path / "run", stages=["vi"], **OPTIONS)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_failed_start_leaves_the_folder_free(data: Path, tmp_path: Path) -> None:
+    for split in ("val", "test"):
+        config = write_recipe(tmp_path / "toy.yaml", data)
+        recipe = load_recipe(config, {f"data.{split}": ["tno/test"]})
+        with pytest.raises(InputError, match="TNO"):
+            train(recipe, tmp_path / "run", **OPTIONS)
+    assert not (tmp_path / "run").exists()
+
+
+def test_settings_can_be_set_from_outside(data: Path, tmp_path: Path) -> None:
+    config = write_recipe(tmp_path / "toy.yaml", data, model="tiny")
+    recipe = load_recipe(config, {"model.width": 4, "vi.lr": "1E-3", "fusion.loss.alpha": 2})
+    assert (recipe.model.width, recipe.vi.lr, recipe.fusion.loss.alpha) == (4, 1e-3, 2.0)
+    assert recipe.fusion.lr == 1e-3
+    with pytest.raises(InputError, match="name has no settings"):
+        load_recipe(config, {"name.x": 1})
+
+
+def test_splits_by_path_slices_and_lonely_files(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_pairs(tmp_path / "mine", ["a", "b", "c"], (48, 64))
+    (tmp_path / "mine" / "ir" / "b.png").unlink()
+    pairs = open_splits((str(tmp_path / "mine"), "msrs/train[1:3]", "msrs/train[-1:]"), data)
+    assert [pair.name for pair in pairs] == ["a", "c", "01", "02", "05"]
+    assert "b.png has no partner" in caplog.text
+
+
+def test_interruption_is_not_a_crash(data: Path, tmp_path: Path) -> None:
+    config = write_recipe(tmp_path / "toy.yaml", data, epochs=2000)
+    process = subprocess.Popen(
+        command(config, tmp_path / "run", "--stage", "vi"), stderr=subprocess.PIPE, text=True
+    )
+    rows = tmp_path / "run" / "vi" / "curve.csv"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not rows.is_file():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert process.stderr is not None
+    assert "run the same command again" in process.stderr.read()
 
 
 def test_another_recipe_does_not_resume_a_run(finished: tuple[Recipe, Path], data: Path) -> None:

@@ -1,9 +1,9 @@
-"""What any fusion method could reach: the pixels of one image optimised against the metrics.
+"""What directly optimised pixels reach: one image optimised against the metrics, pair by pair.
 
 For a pair of source images the fused image itself is the unknown; Adam climbs a weighted sum of
-differentiable metrics, starting from the pixel average. Nothing is learned and nothing generalises:
-the result bounds what a network could score on that pair (from below, since the climb may end in a
-local maximum).
+differentiable metrics, starting from the pixel average. Nothing is learned and nothing generalises.
+The climb may end in a local maximum or be stopped early, so the result is a lower bound of the
+highest score that is possible on that pair: at least so much can be had, perhaps more.
 """
 
 from __future__ import annotations

@@ -1,28 +1,44 @@
 """Scores kept between runs: an image is scored again only if something about it has changed.
 
 A line of the file holds the image's name, a stamp, and its scores. The stamp stands for the names,
-sizes and times of the three files, and for the source code of the metrics, so that neither
-another image nor a mended metric can meet an old number.
+sizes and times of the three files, for whether the output was stretched, and for the source code
+that reads and scores images, so that neither another image nor a mended metric can meet an old
+number.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import fnmatch
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from mma_unet.benchmark.scores import read_table, write_table
 from mma_unet.benchmark.triples import Triple
 from mma_unet.errors import InputError
 
-__all__ = ["Row", "read_cache", "stamp", "triple_stamp", "write_cache"]
+__all__ = [
+    "FUSING",
+    "SCORING",
+    "Row",
+    "code_stamp",
+    "read_cache",
+    "stamp",
+    "triple_stamp",
+    "write_cache",
+]
 
 Row = tuple[str, list[float]]
 """A stamp and the scores in the order of the labels."""
+
+SCORING = {"metrics": "*.py", "benchmark": "triples.py", "data": "images.py"}
+"""The code that makes a score of three files; the baselines are in `triples.py`."""
+FUSING = {"inference": "*.py", "models": "*.py", "data": "images.py"}
+"""The code that makes a fused file of two files and weights."""
 
 
 def stamp(files: Iterable[Path]) -> str:
@@ -36,21 +52,39 @@ def stamp(files: Iterable[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-@functools.cache
-def _metrics_stamp() -> str:
+def code_stamp(parts: Mapping[str, str]) -> str:
+    """Digest of source code of this package.
+
+    Args:
+        parts: Pattern of the files' names, by the sub-package they lie in.
+    """
     digest = hashlib.sha256()
-    folder = resources.files("mma_unet.metrics")
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".py"):
-            digest.update(file.read_bytes())
+    for file in _sources(parts):
+        digest.update(file.name.encode() + b"|" + file.read_bytes())
     return digest.hexdigest()[:8]
 
 
-def triple_stamp(triple: Triple) -> str:
-    """The stamp of a triple and of the metrics as they are now."""
+def _sources(parts: Mapping[str, str]) -> list[Traversable]:
+    """The files that `code_stamp` digests, in a fixed order."""
+    return [
+        file
+        for part, pattern in parts.items()
+        for file in sorted(resources.files(f"mma_unet.{part}").iterdir(), key=lambda f: f.name)
+        if fnmatch.fnmatch(file.name, pattern)
+    ]
+
+
+def triple_stamp(triple: Triple, stretch: bool, code: str) -> str:
+    """The stamp of a triple.
+
+    Args:
+        triple: What is scored.
+        stretch: Whether its output is stretched first.
+        code: `code_stamp(SCORING)`.
+    """
     made = triple.fused if isinstance(triple.fused, str) else ""
     files = [triple.ir, triple.vi, *([] if made else [Path(triple.fused)])]
-    return f"{stamp(files)}{made}-{_metrics_stamp()}"
+    return f"{stamp(files)}{made}{'-stretched' if stretch else ''}-{code}"
 
 
 def read_cache(path: Path, labels: Sequence[str]) -> dict[str, Row]:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mma_unet.benchmark.cache import Row, read_cache, triple_stamp, write_cache
+from mma_unet.benchmark.cache import (
+    SCORING,
+    Row,
+    code_stamp,
+    read_cache,
+    triple_stamp,
+    write_cache,
+)
 from mma_unet.benchmark.evaluate import Progress, suite_names
-from mma_unet.benchmark.methods import Method, baselines, from_folder, fuse_with
+from mma_unet.benchmark.files import probe_target
+from mma_unet.benchmark.methods import Method, baselines, check_name, from_folder, fuse_with
 from mma_unet.benchmark.pool import ScorePool, sensible_workers
 from mma_unet.benchmark.scores import FloatArray
 from mma_unet.benchmark.statistics import Summary, summarise
-from mma_unet.data import find_pairs
+from mma_unet.benchmark.triples import Triple, load
+from mma_unet.data import Pair, find_pairs
 from mma_unet.errors import InputError
 from mma_unet.metrics import MetricSpec
 from mma_unet.metrics.scoring import suite_specs
@@ -41,6 +51,7 @@ class Comparison:
         remarks: Sentences on files that were passed over.
         resamples: Resamples of the bootstrap.
         seed: Its seed.
+        show: The images to show side by side; empty for a choice at even steps.
     """
 
     methods: tuple[Method, ...]
@@ -54,6 +65,7 @@ class Comparison:
     remarks: tuple[str, ...]
     resamples: int = 2000
     seed: int = 0
+    show: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -62,7 +74,19 @@ class Comparison:
 
     def summary(self, *, stretched: bool = False) -> Summary:
         """Means, ranks and intervals; differences are to the first method."""
-        values = self.stretched if stretched and self.stretched is not None else self.values
+        if stretched and self.stretched is not None:
+            return self._summary_stretched
+        return self._summary
+
+    @functools.cached_property
+    def _summary(self) -> Summary:
+        return self._summarise(self.values)
+
+    @functools.cached_property
+    def _summary_stretched(self) -> Summary:
+        return self._summarise(self.values if self.stretched is None else self.stretched)
+
+    def _summarise(self, values: FloatArray) -> Summary:
         directions = [spec.higher_is_better for spec in self.specs]
         return summarise(values, directions, resamples=self.resamples, seed=self.seed)
 
@@ -79,6 +103,7 @@ def compare(
     workers: int | None = 1,
     resamples: int = 2000,
     seed: int = 0,
+    show: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Comparison:
     """Score methods on the pairs that all of them have fused.
@@ -96,45 +121,66 @@ def compare(
         workers: Processes; None chooses by the number of images.
         resamples: Resamples of the bootstrap.
         seed: Its seed.
+        show: Names of the images to show side by side; by default a choice at even steps.
         progress: Called after each step.
 
     Raises:
         InputError: A folder is missing or fits no pair, the methods have no image in common, a
-            name is used twice, or there is no such suite.
+            name is used twice or is a baseline's, an image to show is not among those compared,
+            `out` cannot be written, or there is no such suite.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: give a folder for the report.")
+    for name in (*results, *(models or {})):
+        check_name(name)
     both = sorted(set(models or {}) & set(results))
     if both:
         raise InputError(f"the name {both[0]} is used for a model and for results; choose another.")
     specs = suite_specs(suite_names(suite))
     pairing = find_pairs(ir, vi)
+    names = [pair.name for pair in pairing.pairs]
+    _check_shown(show, names, "no pair is named {}")
     folders = [from_folder(n, Path(f), pairing, Path(vi)) for n, f in results.items()]
+    probe_target(out / "report.html")
     ours = [
-        fuse_with(name, model, pairing.pairs, out / "fused" / name, progress)
+        fuse_with(
+            name,
+            model,
+            pairing.pairs,
+            out / "fused" / name,
+            out / "cache" / "fused" / f"{name}.json",
+            progress,
+        )
         for name, model in (models or {}).items()
     ]
     methods = (*ours, *folders, *baselines(pairing.pairs))
-    names = [pair.name for pair in pairing.pairs]
     shared = _common(methods, names)
+    _check_shown(show, shared, "not every method has {}")
     count = len(shared) * len(methods) * (2 if stretch else 1)
     workers = sensible_workers(count) if workers is None else workers
-    failed: dict[str, dict[str, str]] = {}
+    failed = {method.name: dict(method.failed) for method in methods}
+    bad_pairs = _bad_pairs(pairing.pairs, failed)
+    code = code_stamp(SCORING)
     tables: dict[bool, list[dict[str, list[float]]]] = {}
     with ScorePool([spec.name for spec in specs], workers) as pool:
         for stretching in (False, True) if stretch else (False,):
             tables[stretching] = [
-                _score(pool, method, shared, out, specs, stretching, failed, progress)
+                _score(pool, method, shared, out, specs, stretching, code, failed, progress)
                 for method in methods
             ]
     everything = [table for some in tables.values() for table in some]
     kept = [name for name in shared if all(name in table for table in everything)]
+    reasons = [
+        bad_pairs.get(name, reason)
+        for by_name in failed.values()
+        for name, reason in by_name.items()
+    ]
     if not kept:
-        first = next(reason for reasons in failed.values() for reason in reasons.values())
-        raise InputError(f"no image could be scored for every method; the first problem: {first}")
+        raise InputError(
+            f"no image could be scored for every method; the first problem: {reasons[0]}"
+        )
     arrays = {key: _stack(value, kept) for key, value in tables.items()}
-    reasons = [reason for by_name in failed.values() for reason in by_name.values()]
     unpaired = [*pairing.unpaired_ir, *pairing.unpaired_vi]
     return Comparison(
         methods=methods,
@@ -143,7 +189,7 @@ def compare(
         pairs=len(names),
         values=arrays[False],
         stretched=arrays.get(True),
-        lacking=_lacking(methods, names, failed),
+        lacking=_lacking(methods, [n for n in names if n not in bad_pairs], failed),
         problems=tuple(dict.fromkeys(reasons)),
         remarks=(
             *(f"{path} has no partner and was passed over." for path in unpaired),
@@ -151,7 +197,35 @@ def compare(
         ),
         resamples=resamples,
         seed=seed,
+        show=tuple(name for name in dict.fromkeys(show) if name in kept),
     )
+
+
+def _check_shown(show: Sequence[str], names: Sequence[str], complaint: str) -> None:
+    """Refuse names that are not there.
+
+    Raises:
+        InputError: One sentence with all of them.
+    """
+    unknown = [name for name in show if name not in names]
+    if unknown:
+        few = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        raise InputError(
+            f"{complaint.format(', '.join(unknown))}, so it cannot be shown: choose from {few}"
+        )
+
+
+def _bad_pairs(pairs: Sequence[Pair], failed: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Pairs of which a method made nothing because the sources are bad, and what is wrong."""
+    tried = {name for by_name in failed.values() for name in by_name}
+    bad = {}
+    for pair in pairs:
+        if pair.name in tried:
+            try:
+                load(Triple(pair.name, pair.ir, pair.vi, "average"))
+            except InputError as error:
+                bad[pair.name] = str(error)
+    return bad
 
 
 def _common(methods: Sequence[Method], names: Sequence[str]) -> list[str]:
@@ -159,9 +233,11 @@ def _common(methods: Sequence[Method], names: Sequence[str]) -> list[str]:
     shared = [name for name in names if all(name in method.triples for method in methods)]
     if not shared:
         counts = ", ".join(f"{m.name} {len(m.triples)}" for m in methods if not m.is_baseline)
+        problems = [reason for m in methods for reason in m.failed.values()]
+        first = f"; the first problem: {problems[0]}" if problems else ""
         raise InputError(
             f"no image is there for every method (of {len(names)} pairs: {counts}): "
-            "leave a method out or complete its folder."
+            f"leave a method out or complete its folder{first or '.'}"
         )
     return shared
 
@@ -173,24 +249,27 @@ def _score(
     out: Path,
     specs: Sequence[MetricSpec],
     stretch: bool,
+    code: str,
     failed: dict[str, dict[str, str]],
     progress: Progress | None,
 ) -> dict[str, list[float]]:
     """Scores of one method by image, from the cache where they are there; failures are noted."""
     labels = [spec.label for spec in specs]
-    path = out / "cache" / f"{method.name}{'.stretched' if stretch else ''}.csv"
-    stamps = {name: triple_stamp(method.triples[name]) for name in names}
+    folder = out / "cache" / "stretched" if stretch else out / "cache"
+    path = folder / f"{method.name}.csv"
+    stamps = {name: triple_stamp(method.triples[name], stretch, code) for name in names}
+    stored = read_cache(path, labels)
+    others = {name: row for name, row in stored.items() if name not in stamps}
     known: dict[str, Row] = {
-        name: row
-        for name, row in read_cache(path, labels).items()
-        if name in stamps and row[0] == stamps[name]
+        name: row for name, row in stored.items() if row[0] == stamps.get(name)
     }
     waiting = [name for name in names if name not in known]
     triples = [method.triples[name] for name in waiting]
     what = f"Scoring {method.name}{' stretched' if stretch else ''}"
 
     def keep() -> None:
-        write_cache(path, labels, {name: known[name] for name in names if name in known})
+        ordered = {name: known[name] for name in names if name in known}
+        write_cache(path, labels, ordered | others)
 
     try:
         for done, result in enumerate(pool.run(triples, stretch=stretch), 1):

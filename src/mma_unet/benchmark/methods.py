@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mma_unet.benchmark.cache import stamp
+from mma_unet.benchmark.cache import FUSING, code_stamp, stamp
 from mma_unet.benchmark.evaluate import Progress
 from mma_unet.benchmark.files import write_text
 from mma_unet.benchmark.triples import BASELINES, Triple, fused_by_visible
@@ -16,7 +16,7 @@ from mma_unet.data import Pair, Pairing
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser, fuse_files, plan
 
-__all__ = ["Method", "baselines", "from_folder", "fuse_with", "parse_named"]
+__all__ = ["Method", "baselines", "check_name", "from_folder", "fuse_with", "parse_named"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Method:
         about: Where the results come from, in a few words.
         is_baseline: Whether it is fusion without learning.
         remarks: Sentences the report must repeat.
+        failed: Why there is no result for a pair that was tried, by the pair's name.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Method:
     about: str
     is_baseline: bool = False
     remarks: tuple[str, ...] = field(default=())
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def parse_named(items: Sequence[str], option: str) -> dict[str, str]:
@@ -55,18 +57,28 @@ def parse_named(items: Sequence[str], option: str) -> dict[str, str]:
             name, value = Path(item).name.removesuffix(".safetensors"), item
         if not name or not value:
             raise InputError(f"{option} {item}: write NAME=PATH, e.g. {option} ours=results/ours")
-        _check_name(name, option, item)
+        check_name(name, f"{option} {item}: ")
         if name in named:
             raise InputError(f"{option} {item}: the name {name} is used twice; choose another.")
         named[name] = value
     return named
 
 
-def _check_name(name: str, option: str, item: str) -> None:
+def check_name(name: str, before: str = "") -> None:
+    """Refuse a method's name that a baseline has, or that cannot name a file.
+
+    Args:
+        name: The name.
+        before: What the sentence begins with.
+
+    Raises:
+        InputError: It is such a name.
+    """
     if name in BASELINES:
-        raise InputError(f"{option} {item}: {name} is the name of a baseline; choose another.")
-    if name.startswith(".") or any(c in name for c in '/\\:*?"<>|') or not name.isprintable():
-        raise InputError(f"{option} {item}: {name!r} cannot name a file; choose another name.")
+        raise InputError(f"{before}{name} is the name of a baseline; choose another.")
+    bad = not name or name.startswith(".") or not name.isprintable()
+    if bad or any(c in name for c in '/\\:*?"<>|'):
+        raise InputError(f"{before}{name!r} cannot name a file; choose another name.")
 
 
 def from_folder(name: str, folder: Path, pairing: Pairing, vi: Path) -> Method:
@@ -102,15 +114,21 @@ def baselines(pairs: Sequence[Pair]) -> list[Method]:
 
 
 def fuse_with(
-    name: str, model: str, pairs: Sequence[Pair], out: Path, progress: Progress | None = None
+    name: str,
+    model: str,
+    pairs: Sequence[Pair],
+    out: Path,
+    record: Path,
+    progress: Progress | None = None,
 ) -> Method:
-    """Fuse the pairs with our own weights; what is there already of the same weights is kept.
+    """Fuse the pairs with our own weights; what is there of the same weights and code is kept.
 
     Args:
         name: What to call the method.
         model: Shipped weights by name, or the path of a weights file.
         pairs: The sources.
         out: Folder for the fused luminance, as PNG.
+        record: Where to note what the results were made of.
         progress: Called after each pair.
 
     Raises:
@@ -118,23 +136,22 @@ def fuse_with(
     """
     fuser = Fuser(model, gray=True)
     tasks = plan(pairs, out, ".png")
-    record = out.with_name(f"{out.name}.json")
-    before, weights = _read_record(record), _digest(fuser)
+    before, weights = _read_record(record), f"{_digest(fuser)}-{code_stamp(FUSING)}"
     now = {task.pair.name: f"{weights}-{stamp([task.pair.ir, task.pair.vi])}" for task in tasks}
     for task in tasks:
         if before.get(task.pair.name) != now[task.pair.name]:
             task.target.unlink(missing_ok=True)
     write_text(record, json.dumps(now, indent=1) + "\n")
-    triples, remarks = {}, []
+    triples, failed = {}, {}
     for done, outcome in enumerate(fuse_files(fuser, tasks), 1):
         pair = outcome.task.pair
         if outcome.status == "failed":
-            remarks.append(f"{name}: {outcome.reason}")
+            failed[pair.name] = outcome.reason
         else:
             triples[pair.name] = Triple(pair.name, pair.ir, pair.vi, outcome.task.target)
         if progress is not None:
             progress(f"Fusing with {name}", done, len(tasks))
-    return Method(name, triples, f"MMA-UNet, weights {model}", remarks=tuple(remarks))
+    return Method(name, triples, f"MMA-UNet, weights {model}", failed=failed)
 
 
 def _read_record(path: Path) -> Mapping[str, str]:

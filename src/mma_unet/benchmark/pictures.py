@@ -113,13 +113,11 @@ def draw_scenes(comparison: Comparison, limit: int, order: Sequence[int]) -> lis
 
     Args:
         comparison: What is shown.
-        limit: How many images.
+        limit: How many images, unless the comparison names those to show.
         order: Order of the methods.
     """
-    return [
-        _draw(comparison, name, order)
-        for name in (pick_evenly(comparison.names, limit) if limit else [])
-    ]
+    even = pick_evenly(comparison.names, limit) if limit else []
+    return [_draw(comparison, name, order) for name in comparison.show or even]
 
 
 def _draw(comparison: Comparison, name: str, order: Sequence[int]) -> Scene:

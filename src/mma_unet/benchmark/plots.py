@@ -51,7 +51,8 @@ def box_plot(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif",
+                     "text.parse_math": False}  # fmt: skip
     with mpl.rc_context(settings):
         figure = Figure(figsize=(4.6, 0.75 + 0.25 * len(names)), layout="constrained")
         FigureCanvasSVG(figure)

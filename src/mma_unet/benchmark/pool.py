@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 from mma_unet.benchmark.triples import Triple, load, stretched
@@ -112,6 +113,8 @@ def _start_worker() -> None:
 
 
 def _score(index: int, triple: Triple, suite: tuple[str, ...], stretch: bool) -> Result:
+    import cv2
+
     from mma_unet.metrics import score
 
     try:
@@ -119,3 +122,15 @@ def _score(index: int, triple: Triple, suite: tuple[str, ...], stretch: bool) ->
         return Result(index, score(stretched(fused) if stretch else fused, ir, vi, suite=suite))
     except InputError as error:
         return Result(index, None, str(error))
+    except (MemoryError, OSError, RuntimeError, cv2.error) as error:
+        return Result(index, None, f"{_file(triple)} could not be scored ({_reason(error)}).")
+
+
+def _file(triple: Triple) -> Path:
+    """The file to name where scoring failed: the fused one, of a baseline the visible one."""
+    return triple.vi if isinstance(triple.fused, str) else triple.fused
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return "not enough memory" if isinstance(error, MemoryError) else lines[0].rstrip(".")

@@ -37,7 +37,8 @@ def write_report(
         comparison: What `compare` returned.
         out: The folder.
         title: Heading of the report.
-        limit_images: How many images the page shows, at even steps through the set.
+        limit_images: How many images the page shows, at even steps through the set, unless
+            the comparison names those to show.
         progress: Called after each part.
 
     Returns:
@@ -76,8 +77,24 @@ def _render(template: str, context: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=wording.number, signed=wording.signed, arrow=wording.arrow)
+    environment.filters.update(
+        number=wording.number, signed=wording.signed, arrow=wording.arrow, script=_script
+    )
     return environment.get_template(template).render(context)
+
+
+def _script(value: float) -> str:
+    """A number as JavaScript reads it.
+
+    Example:
+        >>> _script(0.5), _script(float("-inf")), _script(float("nan"))
+        ('0.5', '-Infinity', 'NaN')
+    """
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return repr(float(value))
 
 
 def _context(
@@ -89,7 +106,7 @@ def _context(
     names = [comparison.methods[i].name for i in order]
     plots = [
         box_plot(
-            comparison.values[order, :, column],
+            comparison.values[order, :, column][:, summary.used[:, column]],
             names,
             f"{spec.label} {wording.arrow(spec.higher_is_better)}".strip(),
             accent=comparison.methods[0].name,
@@ -113,7 +130,11 @@ def _context(
         "notices": wording.notices(comparison),
         "interval_note": wording.interval_note(comparison),
         "tables": [
-            {"stretched": key, "rows": _rows(comparison, value, summary)}
+            {
+                "stretched": key,
+                "images": value.images,
+                "rows": _rows(comparison, value, summary),
+            }
             for key, value in summaries.items()
         ],
         "plots": plots,
@@ -128,18 +149,21 @@ def _rows(comparison: Comparison, summary: Summary, plain: Summary) -> list[dict
     def cell(row: int, column: int) -> dict[str, Any]:
         rank = float(summary.rank[row, column])
         gap = summary.difference[row, column]
+        with np.errstate(invalid="ignore"):
+            change = summary.mean[row, column] - plain.mean[row, column]
         return {
             "mean": float(summary.mean[row, column]),
             "low": float(summary.low[row, column]),
             "high": float(summary.high[row, column]),
             "rank": rank,
+            "best": row in summary.best(column),
             "heat": 0.0 if math.isnan(rank) else round(1 - (rank - 1) / max(count - 1, 1), 3),
             "near_best": summary.near_best[row][column],
             "difference": float(gap),
             "difference_low": float(summary.difference_low[row, column]),
             "difference_high": float(summary.difference_high[row, column]),
             "verdict": summary.verdict[row][column],
-            "change": float(summary.mean[row, column] - plain.mean[row, column]),
+            "change": float(change),
         }
 
     return [
@@ -173,7 +197,7 @@ def _write_scores(comparison: Comparison, path: Path) -> None:
 
 
 def _write_summary(comparison: Comparison, summaries: dict[bool, Summary], path: Path) -> None:
-    """One line per method and metric."""
+    """One line per method and metric; `images` is what the metric is reckoned over."""
     fields = ("mean", "low", "high", "median", "rank", "difference", "difference_low",
               "difference_high")  # fmt: skip
     rows: list[Sequence[object]] = []
@@ -183,7 +207,7 @@ def _write_summary(comparison: Comparison, summaries: dict[bool, Summary], path:
                 numbers = [float(np.asarray(getattr(summary, name))[i, j]) for name in fields]
                 rows.append([
                     comparison.methods[i].name, int(stretched), spec.label,
-                    wording.arrow(spec.higher_is_better), len(comparison.names),
+                    wording.arrow(spec.higher_is_better), summary.images[j],
                     int(summary.undefined[i, j]), float(summary.mean_rank[i]), *numbers,
                 ])  # fmt: skip
     header = ["method", "stretched", "metric", "better", "images", "undefined", "mean_rank"]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mma_unet.benchmark.files import write_text
 from mma_unet.errors import InputError
 
-__all__ = ["FloatArray", "Scores", "column_means", "read_table", "write_table"]
+__all__ = ["FloatArray", "Scores", "column_means", "column_medians", "read_table", "write_table"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -24,6 +24,11 @@ FloatArray = npt.NDArray[np.float64]
 def column_means(values: FloatArray) -> FloatArray:
     """Means over the first axis without NaN; NaN where nothing is left, without a warning."""
     return _quietly(np.nanmean, values)
+
+
+def column_medians(values: FloatArray) -> FloatArray:
+    """Medians over the first axis without NaN; NaN where nothing is left, without a warning."""
+    return _quietly(np.nanmedian, values)
 
 
 def _quietly(reduce: Callable[..., Any], values: FloatArray) -> FloatArray:
@@ -70,7 +75,7 @@ class Scores:
 
     def median(self) -> dict[str, float]:
         """Median of each metric over the images it is defined for; NaN where it is for none."""
-        return self._by_label(_quietly(np.nanmedian, self.values))
+        return self._by_label(column_medians(self.values))
 
     def undefined(self) -> dict[str, int]:
         """How many images each metric is not defined for."""
@@ -108,12 +113,12 @@ class Scores:
 
 
 def write_table(path: str | Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write a CSV file atomically; floats at full precision."""
+    """Write a CSV file atomically; floats at full precision, names of files byte by byte."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    write_text(path, buffer.getvalue())
+    write_text(path, buffer.getvalue(), errors="surrogateescape")
 
 
 def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
@@ -123,9 +128,9 @@ def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
         InputError: The file is missing, empty, or a row has another length than the header.
     """
     try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
+        with Path(path).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             header, *rows = csv.reader(file)
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+    except (OSError, csv.Error, ValueError) as error:
         raise InputError(f"{path} cannot be read as a CSV table ({error}).") from None
     if any(len(row) != len(header) for row in rows):
         raise InputError(f"{path} is not a CSV table: its rows differ in length.")

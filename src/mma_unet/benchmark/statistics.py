@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from mma_unet.benchmark.scores import FloatArray, column_means
+from mma_unet.benchmark.scores import FloatArray, column_means, column_medians
 
 __all__ = ["LEVEL", "Summary", "bootstrap_means", "mean_ranks", "rank_table", "summarise"]
 
@@ -53,8 +54,8 @@ def _interval(samples: FloatArray) -> tuple[FloatArray, FloatArray]:
 def rank_table(means: FloatArray, higher_is_better: Sequence[bool | None]) -> FloatArray:
     """Rank of each method in each metric, 1 for the best.
 
-    Methods with equal means share the average of their ranks; one whose mean is undefined comes
-    last. A metric without a direction, or defined for no method, gives NaN.
+    Methods with equal means share the average of their ranks. One whose mean is undefined has no
+    rank (NaN), nor has any method in a metric without a direction.
 
     Args:
         means: `(methods, metrics)`.
@@ -72,10 +73,10 @@ def rank_table(means: FloatArray, higher_is_better: Sequence[bool | None]) -> Fl
         values = means[:, column]
         if better is None or np.isnan(values).all():
             continue
-        keys = np.where(np.isnan(values), np.inf, -values if better else values)
+        keys = -values if better else values  # comparisons with NaN are false
         ahead = (keys[None, :] < keys[:, None]).sum(axis=1)
         equal = (keys[None, :] == keys[:, None]).sum(axis=1)
-        ranks[:, column] = ahead + (equal + 1) / 2
+        ranks[:, column] = np.where(np.isnan(values), np.nan, ahead + (equal + 1) / 2)
     return ranks
 
 
@@ -88,22 +89,29 @@ def mean_ranks(ranks: FloatArray) -> FloatArray:
 class Summary:
     """What a comparison comes to; arrays are `(methods, metrics)` unless said.
 
+    Everything but `undefined` is reckoned, metric by metric, over the same images for every
+    method: those of `used`.
+
     Attributes:
-        mean: Means over the images each metric is defined for.
+        used: `(images, metrics)`, whether the metric is defined for every method on that image;
+            methods for which it is defined on none are left out of the question.
+        mean: Means over `used`; NaN where the method is not defined there.
         median: Medians, likewise.
-        low: Lower ends of the intervals of the means.
+        low: Lower ends of the intervals of the means; NaN where the mean is not finite.
         high: Upper ends.
-        undefined: Numbers of images left out because the metric is not defined for them.
-        rank: Ranks by mean.
-        mean_rank: `(methods,)`.
-        difference: Mean minus that of the reference method, over images defined for both.
-        difference_low: Lower ends of the intervals of the differences.
+        undefined: On how many images the metric is not defined for the method.
+        rank: Ranks by mean; NaN where there is no mean.
+        mean_rank: `(methods,)`, over the metrics in which the method has a rank.
+        difference: Mean minus that of the reference method.
+        difference_low: Lower ends of the intervals of the differences; NaN where one of the two
+            means is not finite.
         difference_high: Upper ends.
         verdict: `"better"`, `"worse"` or `"unclear"` than the reference; `""` where there is no
-            direction or nothing to compare.
-        near_best: Whether the mean is that of the best method or cannot be told from it.
+            direction or no interval. It never contradicts the ranks.
+        near_best: Whether the mean is the best one or cannot be told from it.
     """
 
+    used: npt.NDArray[np.bool_]
     mean: FloatArray
     median: FloatArray
     low: FloatArray
@@ -118,10 +126,20 @@ class Summary:
     near_best: list[list[bool]]
 
     @property
+    def images(self) -> list[int]:
+        """How many images each metric is reckoned over."""
+        return [int(count) for count in self.used.sum(axis=0)]
+
+    @property
     def order(self) -> list[int]:
         """Methods by mean rank, the best first; in their own order where there is none."""
         keys = np.where(np.isnan(self.mean_rank), np.inf, self.mean_rank)
         return [int(i) for i in np.argsort(keys, kind="stable")]
+
+    def best(self, metric: int) -> list[int]:
+        """The methods of the best mean of a metric, all of them where some are equal."""
+        ranks = self.rank[:, metric]
+        return [] if np.isnan(ranks).all() else [int(i) for i in _where_least(ranks)]
 
 
 def summarise(
@@ -134,6 +152,10 @@ def summarise(
 ) -> Summary:
     """Means, ranks and intervals of several methods on the same images.
 
+    A metric that is not defined for some method on an image is reckoned without that image for
+    all methods, so that nobody gains by failing on the hard ones. A method for which it is
+    defined on no image at all takes no part in that metric.
+
     Args:
         values: `(methods, images, metrics)`; NaN where undefined.
         higher_is_better: For each metric.
@@ -141,62 +163,79 @@ def summarise(
         resamples: Resamples of the bootstrap.
         seed: Its seed.
     """
-    by_image = np.swapaxes(values, 0, 1)  # (images, methods, metrics)
-    mean = column_means(by_image)
-    low, high = _interval(bootstrap_means(by_image, resamples, seed))
+    missing = np.isnan(values)
+    absent = np.logical_and.reduce(missing, axis=1)  # (methods, metrics)
+    lacking = np.logical_and(missing, ~absent[:, None]).any(axis=0)
+    used = np.logical_not(np.logical_or(lacking, absent.all(axis=0)))
+    by_image = np.where(used[:, None], np.swapaxes(values, 0, 1), np.nan)
+    mean, median = column_means(by_image), column_medians(by_image)
     rank = rank_table(mean, higher_is_better)
+    best = [int(_where_least(r)[0]) if not np.isnan(r).all() else reference for r in rank.T]
+    columns = np.arange(len(best))
     with np.errstate(invalid="ignore"):
+        difference = mean - mean[reference]
         gaps = by_image - by_image[:, reference : reference + 1]
-    difference = column_means(np.where(np.isfinite(gaps), gaps, np.nan))
-    gap_low, gap_high = _interval(bootstrap_means(gaps, resamples, seed))
-    signs = [0 if better is None else 1 if better else -1 for better in higher_is_better]
+        behind = by_image - by_image[:, best, columns][:, None]
+        behind_best = mean - mean[best, columns]
+    low, high = _intervals(by_image, mean, used, resamples, seed)
+    gap_low, gap_high = _intervals(gaps, difference, used, resamples, seed)
+    near_low, near_high = _intervals(behind, behind_best, used, resamples, seed)
+    near = ((near_low <= 0) & (near_high >= 0) & ~np.isnan(rank)) | (rank == rank[best, columns])
     return Summary(
+        used=used,
         mean=mean,
-        median=_median(by_image),
+        median=median,
         low=low,
         high=high,
-        undefined=np.isnan(by_image).sum(axis=0).astype(np.float64),
+        undefined=missing.sum(axis=1).astype(np.float64),
         rank=rank,
         mean_rank=mean_ranks(rank),
         difference=difference,
         difference_low=gap_low,
         difference_high=gap_high,
-        verdict=_verdicts(gap_low, gap_high, signs, reference),
-        near_best=_near_best(by_image, rank, resamples, seed),
+        verdict=_verdicts(gap_low, gap_high, rank, reference),
+        near_best=near.tolist(),
     )
 
 
-def _median(by_image: FloatArray) -> FloatArray:
-    known = ~np.isnan(by_image).all(axis=0)
-    middle = np.nanmedian(np.where(known, by_image, 0.0), axis=0)
-    return np.where(known, middle, np.nan)
+def _where_least(ranks: FloatArray) -> npt.NDArray[np.intp]:
+    return np.flatnonzero(ranks == np.nanmin(ranks))
+
+
+def _intervals(
+    by_image: FloatArray,
+    means: FloatArray,
+    used: npt.NDArray[np.bool_],
+    resamples: int,
+    seed: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Intervals of means over the images used, for `(images, methods, metrics)`.
+
+    Metrics that use the same images share the draws; where a mean is not finite there is none.
+    """
+    low, high = np.full(means.shape, np.nan), np.full(means.shape, np.nan)
+    patterns, which = np.unique(used, axis=1, return_inverse=True)
+    for index, rows in enumerate(patterns.T):
+        columns = np.flatnonzero(which.reshape(-1) == index)
+        if rows.any():
+            samples = bootstrap_means(by_image[rows][:, :, columns], resamples, seed)
+            low[:, columns], high[:, columns] = _interval(samples)
+    finite = np.isfinite(means)
+    return np.where(finite, low, np.nan), np.where(finite, high, np.nan)
 
 
 def _verdicts(
-    low: FloatArray, high: FloatArray, signs: Sequence[int], reference: int
+    low: FloatArray, high: FloatArray, rank: FloatArray, reference: int
 ) -> list[list[str]]:
+    """A verdict needs an interval on one side of zero, and a rank on the same side."""
+
     def word(method: int, metric: int) -> str:
         a, b = low[method, metric], high[method, metric]
-        if method == reference or not signs[metric] or np.isnan(a):
+        ahead = rank[reference, metric] - rank[method, metric]
+        if method == reference or np.isnan(a) or np.isnan(ahead):
             return ""
-        if a <= 0 <= b:
+        if a <= 0 <= b or ahead == 0:
             return "unclear"
-        return "better" if a * signs[metric] > 0 else "worse"
+        return "better" if ahead > 0 else "worse"
 
     return [[word(i, j) for j in range(low.shape[1])] for i in range(low.shape[0])]
-
-
-def _near_best(
-    by_image: FloatArray, rank: FloatArray, resamples: int, seed: int
-) -> list[list[bool]]:
-    near = np.zeros(rank.shape, dtype=bool)
-    for metric in range(rank.shape[1]):
-        if np.isnan(rank[:, metric]).all():
-            continue
-        best = int(np.argmin(rank[:, metric]))
-        with np.errstate(invalid="ignore"):
-            gaps = by_image[:, :, metric] - by_image[:, best : best + 1, metric]
-        low, high = _interval(bootstrap_means(gaps, resamples, seed))
-        near[:, metric] = (low <= 0) & (high >= 0)
-        near[best, metric] = True
-    return [[bool(x) for x in row] for row in near]

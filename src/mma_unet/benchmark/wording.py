@@ -74,18 +74,61 @@ def notices(comparison: Comparison) -> list[str]:
     for name, missing in comparison.lacking.items():
         shown = missing if len(missing) <= 12 else [*missing[:11], f"{len(missing) - 11} more"]
         lines.append(f"{name} lacks {_images(len(missing))}: {join(shown)}.")
-    summary = comparison.summary()
-    for column, spec in enumerate(comparison.specs):
-        for row, method in enumerate(comparison.methods):
-            missing_count = int(summary.undefined[row, column])
-            if missing_count:
-                lines.append(
-                    f"{spec.label} is undefined for {_images(missing_count)} of {method.name}, "
-                    "left out of its mean."
-                )
+    lines += _undefined(comparison, comparison.summary())
+    if comparison.stretched is not None:
+        after = _undefined(comparison, comparison.summary(stretched=True))
+        lines += [f"After stretching: {line}" for line in after]
     if count < 10:
         lines.append(f"{_images(count)} are too few for the intervals to be trusted.")
     return [*lines, *comparison.problems, *comparison.remarks]
+
+
+def _undefined(comparison: Comparison, summary: Summary) -> list[str]:
+    """What the tables leave out because a metric has no value, metrics of one fate together."""
+    methods, total = comparison.methods, len(comparison.names)
+    never: dict[str, list[str]] = {}
+    partly: dict[str, list[str]] = {}
+    infinite: dict[str, list[str]] = {}
+    for column, spec in enumerate(comparison.specs):
+        counts = [int(n) for n in summary.undefined[:, column]]
+        absent = [m.name for m, n in zip(methods, counts, strict=True) if n == total]
+        some = [f"{m.name} {n}" for m, n in zip(methods, counts, strict=True) if 0 < n < total]
+        if absent:
+            who = "every method" if len(absent) == len(methods) else join(absent)
+            never.setdefault(who, []).append(spec.label)
+        if some:
+            fate = f"over {summary.images[column]} of {total} images (undefined for {join(some)})"
+            partly.setdefault(fate, []).append(spec.label)
+        boundless = [m.name for m, x in zip(methods, summary.mean[:, column], strict=True)
+                     if math.isinf(x)]  # fmt: skip
+        if boundless:
+            infinite.setdefault(join(boundless), []).append(spec.label)
+    lines = [
+        f"{join(labels)}: undefined for every image of {who}, so without a rank there; a mean "
+        "rank is taken over the other metrics."
+        for who, labels in never.items()
+    ]
+    if partly:
+        fates = "; ".join(f"{join(labels)} {fate}" for fate, labels in partly.items())
+        lines.append(
+            "An image for which a metric is undefined with one method is left out of that metric "
+            f"for all methods: {fates}."
+        )
+    lines += [
+        f"{join(labels)}: infinite for some image of {who}, so its mean has no interval."
+        for who, labels in infinite.items()
+    ]
+    return lines
+
+
+def _podium(names: Sequence[str], summary: Summary) -> str:
+    """The three best mean ranks and whose they are; equal ones stand together."""
+    places: dict[str, list[str]] = {}
+    for row in summary.order:
+        if not math.isnan(summary.mean_rank[row]):
+            places.setdefault(f"{summary.mean_rank[row]:.2f}", []).append(names[row])
+    top = [f"{join(who)} ({rank})" for rank, who in list(places.items())[:3]]
+    return ", then ".join(top)
 
 
 def findings(comparison: Comparison, summary: Summary) -> list[str]:
@@ -94,22 +137,26 @@ def findings(comparison: Comparison, summary: Summary) -> list[str]:
     ranked = [i for i in summary.order if not math.isnan(summary.mean_rank[i])]
     lines = []
     if ranked:
-        top = [f"{names[i]} ({summary.mean_rank[i]:.2f})" for i in ranked[:3]]
-        lines.append(f"Best mean rank: {', then '.join(top)}, of {len(names)} methods.")
+        lines.append(f"Best mean rank: {_podium(names, summary)}, of {len(names)} methods.")
     decided = [
-        (column, spec.label, int(summary.rank[:, column].argmin()))
+        (column, spec.label, summary.best(column))
         for column, spec in enumerate(comparison.specs)
-        if not math.isnan(summary.rank[:, column].max())
+        if summary.best(column)
     ]
     if len(decided) > _MANY:
         for row in ranked:
-            won = [label for _, label, best in decided if best == row]
-            if won:
-                lines.append(f"{names[row]} has the best mean in {join(won)}.")
+            alone = [label for _, label, best in decided if best == [row]]
+            shared = [label for _, label, best in decided if row in best and len(best) > 1]
+            parts = [f"has the best mean in {join(alone)}"] if alone else []
+            parts += [f"shares the best mean in {join(shared)}"] if shared else []
+            if parts:
+                lines.append(f"{names[row]} {join(parts)}.")
         return lines
     for column, label, best in decided:
-        near = [n for i, n in enumerate(names) if summary.near_best[i][column] and i != best]
-        text = f"{label}: {names[best]} has the best mean, {number(summary.mean[best, column])}"
+        near = [n for i, n in enumerate(names) if summary.near_best[i][column] and i not in best]
+        verb = "has" if len(best) == 1 else "share"
+        who, value = join([names[i] for i in best]), number(summary.mean[best[0], column])
+        text = f"{label}: {who} {verb} the best mean, {value}"
         lines.append(f"{text}; {join(near)} cannot be told from it." if near else f"{text}.")
     return lines
 
@@ -135,9 +182,8 @@ def comparison_sentence(comparison: Comparison, summary: Summary, row: int) -> s
 
 def stretched_finding(comparison: Comparison, stretched: Summary) -> str:
     """Who is ahead once every output is stretched, in one sentence."""
-    ranked = [i for i in stretched.order if not math.isnan(stretched.mean_rank[i])][:3]
-    top = [f"{comparison.methods[i].name} ({stretched.mean_rank[i]:.2f})" for i in ranked]
-    return f"With every output stretched to the full range: {', then '.join(top)}." if top else ""
+    top = _podium([method.name for method in comparison.methods], stretched)
+    return f"With every output stretched to the full range: {top}." if top else ""
 
 
 def interval_note(comparison: Comparison) -> str:
@@ -145,7 +191,8 @@ def interval_note(comparison: Comparison) -> str:
     return (
         f"Intervals are {LEVEL:.0%} percentile intervals of a paired bootstrap: "
         f"{comparison.resamples} draws of {_images(len(comparison.names))} with replacement "
-        f"(seed {comparison.seed}), the same draws for every method and metric. They tell how much "
-        "the outcome hangs on this choice of images, not how other scenes would turn out, and "
-        "they are not corrected for the number of comparisons."
+        f"(seed {comparison.seed}; of fewer where a metric is over fewer), the same draws for "
+        "every method and for all metrics over the same images. They tell how much the outcome "
+        "hangs on this choice of images, not how other scenes would turn out, and they are not "
+        "corrected for the number of comparisons."
     )

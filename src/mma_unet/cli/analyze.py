@@ -1,18 +1,34 @@
-"""`mma-unet analyze`: the limits that the metrics set."""
+"""`mma-unet analyze`: how high metrics can be driven."""
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.progress import Progress
 from rich.table import Table
 
 from mma_unet.cli.common import console, errors
+from mma_unet.errors import InputError
+
+if TYPE_CHECKING:
+    from mma_unet.data import Pair
 
 app = typer.Typer(name="analyze", help="Look into metrics and networks.", no_args_is_help=True)
+
+_CODE = {"metrics": "*.py", "analysis": "frontier.py", "data": "images.py"}
+"""The code that makes an optimum and scores it."""
+
+
+class _Key(NamedTuple):
+    """What a row of the CSV is the outcome of; its first columns."""
+
+    pair: str
+    objective: str
+    steps: str
+    stamp: str
 
 
 @app.callback()
@@ -28,43 +44,82 @@ def frontier(
     steps: Annotated[int, typer.Option(min=1, help="Steps of each climb.")] = 150,
     limit: Annotated[int | None, typer.Option(min=1, help="Use so many pairs only.")] = None,
 ) -> None:
-    """Optimise pixels against each metric alone and all jointly: what any method could reach."""
+    """Optimise pixels against each metric alone and all jointly.
+
+    The scores that directly optimised pixels reach are a lower bound of what is possible.
+    """
     from mma_unet.analysis.frontier import OBJECTIVES
     from mma_unet.analysis.frontier import frontier as climb_all
+    from mma_unet.benchmark.files import probe_target
+    from mma_unet.benchmark.scores import write_table
     from mma_unet.data import find_pairs
+    from mma_unet.metrics.scoring import suite_specs
 
+    labels = [spec.label for spec in suite_specs("paper")]
+    probe_target(out)
+    rows = _read(out, labels)
     pairs = find_pairs(ir, vi).pairs
     pairs = pairs[:: max(len(pairs) // limit, 1)][:limit] if limit else pairs
-    rows = _read(out)
-    done = frozenset((row["pair"], row["objective"]) for row in rows)
+    wanted = _keys(pairs, list(OBJECTIVES), steps)
+    done = frozenset(place for place, key in wanted.items() if key in rows)
     with Progress(console=errors) as bar:
-        task = bar.add_task("Climbing", total=len(pairs) * len(OBJECTIVES), completed=len(done))
+        task = bar.add_task("Climbing", total=len(wanted), completed=len(done))
         for optimum in climb_all(pairs, done=done, steps=steps):
-            scores = {key: f"{value:.6f}" for key, value in optimum.scores.items()}
-            rows.append({"pair": optimum.pair, "objective": optimum.objective, **scores})
-            _write(out, rows)
+            key = wanted[optimum.pair, optimum.objective]
+            rows[key] = [optimum.scores[label] for label in labels]
+            table = [[*key, *(f"{value:.6f}" for value in row)] for key, row in rows.items()]
+            write_table(out, [*_Key._fields, *labels], table)
             bar.advance(task)
-    labels = [key for key in rows[0] if key not in ("pair", "objective")]
-    table = Table("Objective", *labels, title=f"Mean of {len(pairs)} pairs")
-    for name in OBJECTIVES:
-        chosen = [row for row in rows if row["objective"] == name]
-        means = [sum(float(row[label]) for row in chosen) / len(chosen) for label in labels]
-        table.add_row(name, *(f"{mean:.3f}" for mean in means))
-    console.print(table)
+    chosen = {key: rows[key] for key in wanted.values()}
+    console.print(_table(chosen, labels, f"Mean of {len(pairs)} pairs, {steps} steps"))
 
 
-def _read(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def _keys(
+    pairs: Sequence[Pair], objectives: Sequence[str], steps: int
+) -> dict[tuple[str, str], _Key]:
+    """The row of each pair and objective of this run."""
+    from mma_unet.benchmark.cache import code_stamp, stamp
+
+    code = code_stamp(_CODE)
+    stamps = {pair.name: f"{stamp([pair.ir, pair.vi])}-{code}" for pair in pairs}
+    return {
+        (pair.name, name): _Key(pair.name, name, str(steps), stamps[pair.name])
+        for pair in pairs
+        for name in objectives
+    }
 
 
-def _write(path: Path, rows: list[dict[str, str]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    part.replace(path)
+def _read(path: Path, labels: Sequence[str]) -> dict[_Key, list[float]]:
+    """The rows of an earlier run, of whatever pairs and steps.
+
+    Raises:
+        InputError: The file is something else.
+    """
+    from mma_unet.benchmark.scores import read_table
+
+    if not path.exists():
+        return {}
+    header, rows = read_table(path)
+    width = len(_Key._fields)
+    try:
+        if header != [*_Key._fields, *labels]:
+            raise ValueError("its columns are others")
+        return {_Key(*row[:width]): [float(cell) for cell in row[width:]] for row in rows}
+    except ValueError as error:
+        raise InputError(
+            f"{path} was not written by this command ({error}): choose another file for -o."
+        ) from None
+
+
+def _table(rows: dict[_Key, list[float]], labels: Sequence[str], title: str) -> Table:
+    """Mean scores of each objective."""
+    import numpy as np
+
+    from mma_unet.benchmark.scores import column_means
+    from mma_unet.benchmark.wording import number
+
+    table = Table("Objective", *labels, title=title)
+    for name in dict.fromkeys(key.objective for key in rows):
+        means = column_means(np.array([row for key, row in rows.items() if key.objective == name]))
+        table.add_row(name, *(number(float(mean)) for mean in means))
+    return table

@@ -41,6 +41,10 @@ def compare(
         int | None, typer.Option(min=1, help="Processes; chosen by the number of images.")
     ] = None,
     limit_images: Annotated[int, typer.Option(min=0, help="Images shown in the page.")] = 6,
+    show: Annotated[
+        list[str] | None,
+        typer.Option(help="Image to show, by its name without extension; may be given again."),
+    ] = None,
     resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = 2000,
     title: Annotated[str, typer.Option(help="Heading of the report.")] = (
         "Comparison of image fusion methods"
@@ -52,6 +56,7 @@ def compare(
     need("jinja2", extra="report")
     from mma_unet.benchmark import compare as run
     from mma_unet.benchmark import write_report
+    from mma_unet.benchmark.files import printable
     from mma_unet.benchmark.methods import parse_named
     from mma_unet.benchmark.wording import findings, notices
 
@@ -60,7 +65,7 @@ def compare(
     if not folders and not models:
         raise InputError("there is nothing to compare: give --results NAME=DIR or --model NAME.")
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -83,13 +88,14 @@ def compare(
             stretch=stretch,
             workers=workers,
             resamples=resamples,
+            show=show or (),
             progress=step,
         )
         page = write_report(comparison, out, title=title, limit_images=limit_images, progress=step)
     for line in findings(comparison, comparison.summary()):
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        console.print(printable(line), highlight=False, soft_wrap=True, markup=False)
     for line in notices(comparison):
-        errors.print(line, style="yellow", highlight=False, soft_wrap=True, markup=False)
-    console.print(f"Report: {page}", highlight=False, soft_wrap=True, markup=False)
+        errors.print(printable(line), style="yellow", highlight=False, soft_wrap=True, markup=False)
+    console.print(printable(f"Report: {page}"), highlight=False, soft_wrap=True, markup=False)
     if comparison.problems:
         raise typer.Exit(1)

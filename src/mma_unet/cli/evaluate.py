@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from mma_unet.cli.common import console, errors
 
@@ -35,11 +36,11 @@ def evaluate(
 ) -> None:
     """Score fused images against their sources; colour counts by its BT.601 luminance."""
     from mma_unet.benchmark import evaluate_folder
-    from mma_unet.benchmark.files import check_target, write_text
+    from mma_unet.benchmark.files import printable, probe_target, write_text
 
     for target in (csv, json_):
         if target is not None:
-            check_target(target)
+            probe_target(target)
     columns = (TextColumn("Scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=not progress) as bar:
         task = bar.add_task("", total=None)
@@ -51,21 +52,21 @@ def evaluate(
             workers=workers,
             progress=lambda _, done, total: bar.update(task, completed=done, total=total),
         )
+    if len(scores):
+        console.print(_table(scores, printable(fused.name or str(fused))))
     if csv is not None:
         scores.to_csv(csv)
     if json_ is not None:
         write_text(json_, json.dumps(_as_json(scores, suite), indent=2, allow_nan=False) + "\n")
-    if len(scores):
-        console.print(_table(scores, fused))
     if scores.problems:
         count = len(scores.problems)
         errors.print(f"[bold red]{count} file{'s' * (count != 1)} could not be scored:[/bold red]")
         for problem in scores.problems:
-            errors.print(f"  {problem}", highlight=False, soft_wrap=True, markup=False)
+            errors.print(printable(f"  {problem}"), highlight=False, soft_wrap=True, markup=False)
         raise typer.Exit(1)
 
 
-def _table(scores: Scores, fused: Path) -> Table:
+def _table(scores: Scores, name: str) -> Table:
     """Mean and median of each metric, an arrow towards better, and what was undefined."""
     from mma_unet.benchmark.wording import arrow, number
     from mma_unet.metrics import METRICS
@@ -73,7 +74,7 @@ def _table(scores: Scores, fused: Path) -> Table:
     better = {spec.label: spec.higher_is_better for spec in METRICS.values()}
     mean, median, undefined = scores.mean(), scores.median(), scores.undefined()
     count = len(scores)
-    table = Table(title=f"{fused.name or fused}: {count} image{'s' * (count != 1)}")
+    table = Table(title=Text(f"{name}: {count} image{'s' * (count != 1)}", style="table.title"))
     table.add_column("Metric")
     table.add_column("Mean", justify="right")
     table.add_column("Median", justify="right")
@@ -89,11 +90,11 @@ def _table(scores: Scores, fused: Path) -> Table:
 
 
 def _as_json(scores: Scores, suite: str) -> dict[str, object]:
-    """The table for machines; an undefined value is null, an infinite one the word `inf`."""
+    """The table for machines; an undefined value is null, an infinite one `"inf"` or `"-inf"`."""
 
     def plain(row: dict[str, float]) -> dict[str, float | str | None]:
         return {
-            key: value if math.isfinite(value) else None if math.isnan(value) else "inf"
+            key: value if math.isfinite(value) else None if math.isnan(value) else str(value)
             for key, value in row.items()
         }
 

@@ -16,6 +16,9 @@ from mma_unet.cli import analyze, compare, data, demo, evaluate, fuse, models, t
 from mma_unet.cli.common import console, errors
 from mma_unet.errors import InputError
 
+_INTERRUPTED = 130
+"""Exit code into which Typer turns Ctrl-C."""
+
 app = typer.Typer(
     name="mma-unet",
     help="Fuse infrared and visible images with the asymmetric MMA-UNet.",
@@ -60,13 +63,13 @@ def run() -> None:
     try:
         app()
     except InputError as error:
-        errors.print(
-            f"[bold red]mma-unet:[/bold red] {escape(str(error))}", highlight=False, soft_wrap=True
-        )
+        message = f"[bold red]mma-unet:[/bold red] {escape(str(error))}"
+        errors.print(message, highlight=False, soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        errors.print("Interrupted; run the same command again to go on.")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:
+            errors.print("Interrupted; run the same command again to go on.")
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

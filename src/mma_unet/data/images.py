@@ -262,17 +262,26 @@ def from_float(array: Array, dtype: npt.DTypeLike) -> Array:
 def luminance(array: Array) -> Array:
     """Grey version of an image by the BT.601 weights 0.299, 0.587, 0.114; grey stays as it is.
 
+    Integers are reckoned in whole thousandths and rounded half up, so the result is exact, and the
+    same as in `mma_unet.metrics.score`.
+
     Args:
         array: ``(H, W)`` or ``(H, W, 3)`` RGB; ``uint8``, ``uint16`` or ``float32``.
 
     Returns:
-        ``(H, W)`` of the same dtype; integers are rounded to the nearest.
+        ``(H, W)`` of the same dtype.
+
+    Example:
+        >>> luminance(np.array([[[10, 20, 30], [0, 0, 250]]], dtype=np.uint8)).tolist()
+        [[18, 29]]
     """
     if array.ndim == 2:
         return array
-    if array.dtype == np.uint16:  # OpenCV's weights for 16 bits are too coarse
-        weighted = array.astype(np.float64) @ np.asarray(BT601)
-        rounded: Array = np.floor(weighted + 0.5).astype(np.uint16)
-        return rounded
+    if array.dtype in (np.uint8, np.uint16):
+        total = np.full(array.shape[:2], 500, np.uint32)
+        for channel, weight in enumerate((299, 587, 114)):
+            total += np.multiply(array[:, :, channel], weight, dtype=np.uint32)
+        exact: Array = (total // np.uint32(1000)).astype(array.dtype)
+        return exact
     grey: Array = cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_RGB2GRAY)
     return grey

@@ -6,6 +6,9 @@ only place that brings an input there.
 
 from __future__ import annotations
 
+import math
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -22,6 +25,7 @@ def prepare(
 
     Values that lie within rounding distance of a whole gray level are put on it, so that 8-bit
     images divided by 255 score exactly as the 8-bit images do. The gradient passes unchanged.
+    An image with a value that is not finite becomes NaN as a whole, the others stay.
 
     Args:
         fused: Fused images, `(B,1,H,W)`.
@@ -49,7 +53,8 @@ def prepare(
     elif torch.finfo(dtype).bits < 32:
         dtype = torch.float32
     images = [image.to(dtype) for image in (fused, ir, vi)]
-    _check_range(images, data_range)
+    if not _check_range(images, data_range):
+        images = [_spoil(image) for image in images]
     if data_range == 1.0:
         images = [_snap(image * PEAK) for image in images]
     return images[0], images[1], images[2]
@@ -81,18 +86,36 @@ def check_shapes(fused: Tensor, ir: Tensor, vi: Tensor, min_size: int = 1) -> No
         )
 
 
-def _check_range(images: list[Tensor], data_range: float) -> None:
-    """Refuse images that are plainly on another scale (a network may overshoot a little)."""
+def _check_range(images: list[Tensor], data_range: float) -> bool:
+    """Refuse images that are plainly on another scale (a network may overshoot a little).
+
+    Returns:
+        Whether all values are known to be finite; those that are not have no say in the range.
+    """
     if torch.compiler.is_compiling():
-        return
+        return False
     with torch.no_grad():
-        extremes = torch.stack([torch.stack(torch.aminmax(image)) for image in images])
-        low, high = float(extremes[:, 0].min()), float(extremes[:, 1].max())
+        low, high = _extremes(images)
+        finite = math.isfinite(low) and math.isfinite(high)
+        if not finite:
+            low, high = _extremes([torch.where(torch.isfinite(i), i, 0.0) for i in images])
     if low < -0.5 * data_range or high > 1.5 * data_range:
         raise InputError(
             f"Values from {low:g} to {high:g} do not fit data_range={data_range:g}; "
             "give images in 0..data_range."
         )
+    return finite
+
+
+def _extremes(images: list[Tensor]) -> tuple[float, float]:
+    extremes = torch.stack([torch.stack(torch.aminmax(image)) for image in images])
+    return float(extremes[:, 0].min()), float(extremes[:, 1].max())
+
+
+def _spoil(image: Tensor) -> Tensor:
+    """NaN throughout each image of a batch that holds something that is not finite."""
+    finite = torch.isfinite(image).flatten(1).all(dim=1).view(-1, 1, 1, 1)
+    return torch.where(finite, image, torch.nan)
 
 
 def _snap(image: Tensor) -> Tensor:
@@ -110,8 +133,8 @@ def centred(image: Tensor) -> Tensor:
     becomes exactly zero in any precision.
     """
     with torch.no_grad():
-        low, high = torch.aminmax(image.flatten(1), dim=1)
-        middle = ((low + high) / 2).view(-1, 1, 1, 1)
+        extremes = [torch.stack(torch.aminmax(each)) for each in image]  # Faster than by dimension.
+        middle = torch.stack(extremes).mean(dim=1).view(-1, 1, 1, 1)
     return image - middle
 
 
@@ -139,15 +162,21 @@ def safe_sqrt(values: Tensor) -> Tensor:
 
 
 def stretch(image: Tensor) -> Tensor:
-    """Min-max stretch of each image to 0..255; a constant image becomes NaN.
-
-    The evaluators that stretch leave an all-zero image alone; so does this function.
-    """
+    """Min-max stretch of each image to 0..255; a constant image, black too, becomes NaN."""
     low = image.amin(dim=(-2, -1), keepdim=True)
     high = image.amax(dim=(-2, -1), keepdim=True)
     span = high - low
     flat = span == 0
     scaled = PEAK * ((image - low) / torch.where(flat, 1.0, span))
-    black = (high == 0) & flat
-    undefined = torch.where(black, 0.0, torch.nan)
-    return torch.where(flat, undefined, scaled)
+    return torch.where(flat, torch.nan, scaled)
+
+
+def full_precision(images: Tensor) -> AbstractContextManager[object]:
+    """Where matrix products keep the precision of `images`, whatever autocast surrounds the call.
+
+    Everything else that metrics do, autocast leaves in float32 or float64 anyway.
+    """
+    kind = images.device.type
+    if not torch.is_autocast_enabled(kind):
+        return nullcontext()
+    return torch.autocast(kind, enabled=False)

@@ -10,7 +10,12 @@ import torch
 import torch.nn.functional as tnf
 from torch import Tensor
 
-_BLOCK = 32
+from mma_unet.metrics._common import full_precision
+
+_BLOCK = 16
+"""Output rows of one matrix product on a CPU: few, since most of a band matrix is zero."""
+
+_ROWS = 96
 _STRIP = 1 << 15
 """About how many pixels of each map are worked on at a time, so that they stay in the cache."""
 
@@ -37,34 +42,41 @@ def gaussian_window(size: int, sigma: float, *, normalised: bool = True) -> tupl
 
 @lru_cache(maxsize=128)
 def _band_matrix(
-    taps: tuple[float, ...], outputs: int, dtype: torch.dtype, device: torch.device
+    taps: tuple[float, ...], step: int, outputs: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """Matrix `(outputs, outputs + len(taps) - 1)` that correlates a column with the taps."""
+    """Matrix that correlates a column with the taps at every `step`-th place, a row per output."""
     with torch.inference_mode(False):  # Kept for later calls, which may want gradients.
-        matrix = torch.zeros(outputs, outputs + len(taps) - 1, dtype=torch.float64)
+        rows = torch.arange(outputs)
+        matrix = torch.zeros(outputs, _reach(taps, step, outputs), dtype=torch.float64)
         for offset, tap in enumerate(taps):
-            matrix.diagonal(offset)[:outputs] = tap
+            matrix[rows, step * rows + offset] = tap
         return matrix.to(device=device, dtype=dtype)
 
 
-def _correlate_columns(stack: Tensor, taps: tuple[float, ...]) -> Tensor:
-    """Valid correlation along the rows axis of `(N,H,W)`, in blocks of 32 output rows."""
+def _reach(taps: tuple[float, ...], step: int, outputs: int) -> int:
+    """Inputs that so many outputs draw on."""
+    return (outputs - 1) * step + len(taps)
+
+
+def _correlate_columns(stack: Tensor, taps: tuple[float, ...], step: int) -> Tensor:
+    """Valid correlation along the rows axis of `(N,H,W)`, in blocks of output rows."""
     count, height, width = stack.shape
-    outputs = height - len(taps) + 1
+    outputs = (height - len(taps)) // step + 1
     result = stack.new_empty(count, outputs, width)
-    blocks = outputs // _BLOCK
+    block = _BLOCK if stack.device.type == "cpu" else 2 * _BLOCK
+    blocks = outputs // block
     if blocks:
-        reach = _BLOCK + len(taps) - 1
-        matrix = _band_matrix(taps, _BLOCK, stack.dtype, stack.device)
-        matrix = matrix.expand(blocks, _BLOCK, reach)
-        windows = stack.unfold(-2, reach, _BLOCK).transpose(-1, -2)
+        matrix = _band_matrix(taps, step, block, stack.dtype, stack.device)
+        matrix = matrix.expand(blocks, *matrix.shape)
+        windows = stack.unfold(-2, matrix.shape[-1], step * block).transpose(-1, -2)
         for source, target in zip(windows, result, strict=True):
-            body = target[: blocks * _BLOCK].view(blocks, _BLOCK, width)
+            body = target[: blocks * block].view(blocks, block, width)
             torch.bmm(matrix, source[:blocks], out=body)
-    done = blocks * _BLOCK
+    done = blocks * block
     if done < outputs:
-        matrix = _band_matrix(taps, outputs - done, stack.dtype, stack.device)
-        result[:, done:] = matrix @ stack[:, done:]
+        matrix = _band_matrix(taps, step, outputs - done, stack.dtype, stack.device)
+        first = step * done
+        result[:, done:] = matrix @ stack[:, first : first + matrix.shape[-1]]
     return result
 
 
@@ -72,26 +84,35 @@ class _ColumnCorrelation(torch.autograd.Function):
     """Valid correlation of columns; its backward pass is a correlation with the mirrored taps."""
 
     @staticmethod
-    def forward(ctx: Any, stack: Tensor, taps: tuple[float, ...]) -> Tensor:
+    def forward(ctx: Any, stack: Tensor, taps: tuple[float, ...], step: int) -> Tensor:
         """Correlate without recording the blocks."""
-        ctx.taps = taps
-        return _correlate_columns(stack, taps)
+        ctx.taps, ctx.step, ctx.height = taps, step, stack.shape[-2]
+        return _correlate_columns(stack, taps, step)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         """Spread the gradient back, again through this function, so that it can be repeated."""
         edge = len(ctx.taps) - 1
+        if ctx.step > 1:
+            spread = grad.new_zeros(len(grad), ctx.height - edge, grad.shape[-1])
+            spread[:, :: ctx.step] = grad
+            grad = spread
         padded = tnf.pad(grad, (0, 0, edge, edge))
-        return _correlate(padded, ctx.taps[::-1]), None
+        return _correlate(padded, ctx.taps[::-1], 1), None, None
 
 
-def _correlate(stack: Tensor, taps: tuple[float, ...]) -> Tensor:
-    result: Tensor = _ColumnCorrelation.apply(stack, taps)  # type: ignore[no-untyped-call]
+def _correlate(stack: Tensor, taps: tuple[float, ...], step: int) -> Tensor:
+    with full_precision(stack):
+        result: Tensor = _ColumnCorrelation.apply(stack, taps, step)  # type: ignore[no-untyped-call]
     return result
 
 
 def correlate_separable(
-    images: Tensor, rows: tuple[float, ...], columns: tuple[float, ...] | None = None
+    images: Tensor,
+    rows: tuple[float, ...],
+    columns: tuple[float, ...] | None = None,
+    *,
+    step: int = 1,
 ) -> Tensor:
     """Correlate `(...,H,W)` with a separable window, keeping the fully covered ('valid') part.
 
@@ -99,13 +120,14 @@ def correlate_separable(
         images: Any number of leading dimensions.
         rows: Taps along the height.
         columns: Taps along the width; the same as `rows` when left out.
+        step: Keep every `step`-th row and column of the result, starting at the first.
 
     Returns:
-        `(...,H-len(rows)+1,W-len(columns)+1)`.
+        `(...,H-len(rows)+1,W-len(columns)+1)`, divided by `step` and rounded up.
     """
     stack = images.reshape(-1, *images.shape[-2:])
-    down = _correlate(stack, rows)
-    result = _correlate(down.transpose(-1, -2), columns or rows).transpose(-1, -2)
+    down = _correlate(stack, rows, step)
+    result = _correlate(down.transpose(-1, -2), columns or rows, step).transpose(-1, -2)
     return result.reshape(*images.shape[:-2], *result.shape[-2:])
 
 
@@ -119,7 +141,7 @@ def row_strips(images: Tensor, reach: int) -> Iterator[Tensor]:
     rows = height
     if images.device.type == "cpu":
         row = images.shape[0] * images.shape[-1]
-        rows = max(_STRIP // row // _BLOCK, 1) * _BLOCK
+        rows = max(_STRIP // row // _ROWS, 1) * _ROWS
     for top in range(0, height, rows):
         yield images[..., top : top + rows + reach, :]
 

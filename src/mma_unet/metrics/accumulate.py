@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
-from mma_unet.metrics.scoring import suite_specs
+from mma_unet.metrics.scoring import suite_specs, values_of
 
 
 class FusionMetric(Metric):
     """The mean of one fusion metric over all images seen, in any number of processes.
 
-    Images for which the metric is not defined (NaN) are left out of the mean and counted in
-    `undefined`; when nothing is left the mean is NaN. Infinite values stay in.
+    Images for which the metric is not defined (NaN, or too small for it) are left out of the mean
+    and counted in `undefined`; when nothing is left the mean is NaN. Infinite values stay in.
 
     Args:
-        name: A key of `METRICS`.
+        name: A key of `METRICS`, or a label.
         data_range: What white is in the images: 1.0 or 255.0.
         **kwargs: Passed on to `torchmetrics.Metric`.
 
@@ -59,7 +59,7 @@ class FusionMetric(Metric):
 
     def update(self, fused: Tensor, ir: Tensor, vi: Tensor) -> None:
         """Add a batch of `(B,1,H,W)` images."""
-        values = self._spec.function(fused, ir, vi, data_range=self._data_range)
+        values = values_of(self._spec, fused, ir, vi, self._data_range)
         defined = ~torch.isnan(values)
         self.total = self.total + values[defined].double().sum()
         self.count = self.count + defined.sum()
@@ -76,7 +76,7 @@ def metric_collection(
     """A suite as a `torchmetrics.MetricCollection`, keyed by label.
 
     Args:
-        suite: A key of `SUITES`, the name of one metric, or several names.
+        suite: A key of `SUITES`, the name or label of one metric, or several of them.
         data_range: What white is in the images: 1.0 or 255.0.
 
     Returns:

@@ -42,8 +42,8 @@ def sd(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
 def sd_uint8(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """The SD printed in Evaluation-for-Image-Fusion's tables, which is an 8-bit overflow.
 
-    Differences are rounded and cut to 0..255, their squares cut at 255: values of 6 to 11 where
-    `sd` is 20 to 60.
+    Differences are rounded and cut to 0..255, their squares cut at 255: values of 6 to 12 where
+    `sd` is 25 to 75.
     """
     fused, _, _ = prepare(fused, ir, vi, data_range)
     above = torch.floor(fused - fused.mean(dim=(-2, -1), keepdim=True) + 0.5).clamp(min=0)

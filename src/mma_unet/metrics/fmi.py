@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import divide, prepare
+from mma_unet.metrics._common import divide, full_precision, prepare
 
 MIN_SIZE = 3
 _SIDE = 3
@@ -21,7 +21,8 @@ def fmi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Te
     Each 3x3 window is read as a distribution over its nine places. The joint distribution of two
     windows is the one between independence and the strongest possible dependence that has their
     correlation. Its mutual information, doubled and divided by both entropies, is averaged over
-    the image. 0 to 1; higher is better.
+    the image. 0 to 1; higher is better. Flat windows are read as uniform: equal ones score 1, a
+    flat one and a textured one 0.
 
     Args:
         fused: Fused images, `(B,1,H,W)` in 0..data_range, at least 3x3.
@@ -61,7 +62,8 @@ def fmi_dct(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
 
 def _cosine_transform(image: Tensor) -> Tensor:
     down, across = (_cosines(side).to(image) for side in image.shape[-2:])
-    return down @ image @ across.T
+    with full_precision(image):
+        return down @ image @ across.T
 
 
 def _cosines(side: int) -> Tensor:

@@ -47,7 +47,7 @@ class MetricObjective(nn.Module):
 
     def forward(self, fused: Tensor, ir: Tensor, vi: Tensor) -> dict[str, Tensor]:
         """Score a batch."""
-        loss = 0.0 * fused.sum()
+        loss = fused[:0].sum()  # 0, with a graph even if every crop is left out.
         values: dict[str, Tensor] = {}
         textured = torch.minimum(_span(ir), _span(vi)) > _FLAT
         textured &= _span(fused.detach().clamp(0, 1)) > 0

@@ -17,7 +17,8 @@ _C1, _C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 def qs(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """SSIM of the fused image with both sources, mixed at each place by their local variances.
 
-    -1 to 1; higher is better.
+    -1 to 1; higher is better. Where both sources are flat they share equally. A constant fused
+    image is compared as any other and scores near 0; three equal constants score 1.
 
     Args:
         fused: Fused images, `(B,1,H,W)` in 0..data_range, at least 11x11.

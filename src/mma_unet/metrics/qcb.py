@@ -59,7 +59,7 @@ def qcb(
 def qcb_uint8(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`qcb` as MATLAB computes it from 8-bit files: values pass 0..1 before the stretch.
 
-    Rounds some halves the other way; within 2e-5 of `qcb`.
+    Rounds some halves the other way; within 7e-5 of `qcb`.
     """
     images = torch.cat(prepare(fused, ir, vi, data_range, MIN_SIZE), dim=1)
     images = stretch(images / PEAK)
@@ -78,7 +78,7 @@ def qcb_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
 
 def _contrast_kept(images: Tensor, frequency_scale: float, guard: float = 0.0) -> Tensor:
     """Steps 2 to 5 of the definition, `(B,3,H,W)` of fused, infrared, visible to `(B,)`."""
-    # A stretched image reaches 255 unless it was constant: NaN, or zero if it was black.
+    # A stretched image reaches 255 unless it was constant, or not finite: then it is NaN.
     defined = (images.amax(dim=(-2, -1)) > 0).all(dim=1)
     images = torch.where(defined.view(-1, 1, 1, 1), images, 0.0)
     padded = pad_same(_seen(images, frequency_scale), _TAPS // 2)

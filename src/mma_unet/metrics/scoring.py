@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import difflib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,26 +19,37 @@ Image = npt.NDArray[Any]
 
 
 def suite_specs(suite: str | Iterable[str]) -> tuple[MetricSpec, ...]:
-    """The metrics of a suite, of a single metric's name, or of a list of metric names.
+    """The metrics of a suite, of a single metric, or of a list of metrics.
+
+    Metrics are known by name and by label; capitals do not matter.
 
     Raises:
-        InputError: No such suite or metric.
+        InputError: No such suite or metric; the sentence names those that look most like it.
 
     Example:
         >>> [spec.label for spec in suite_specs("paper")]
         ['VIF', 'SSIM', 'PSNR', 'Qabf', 'Qcb']
+        >>> [spec.name for spec in suite_specs(["VIF", "SSIM_eval_L1"])]
+        ['vif', 'ssim_eval_l1']
     """
-    if isinstance(suite, str):
-        names: Sequence[str] = SUITES.get(suite, (suite,))
-    else:
-        names = tuple(suite)
-    unknown = [name for name in names if name not in METRICS]
-    if unknown or not names:
+    names = SUITES.get(suite.lower(), (suite,)) if isinstance(suite, str) else tuple(suite)
+    if not names:
+        raise InputError("The list of metrics is empty.")
+    known = {spec.label.lower(): spec for spec in METRICS.values()}
+    known |= {name.lower(): spec for name, spec in METRICS.items()}
+    unknown = [name for name in names if name.lower() not in known]
+    if unknown:
         raise InputError(
-            f"There is no suite or metric named {', '.join(unknown) or '(empty)'!r}; "
-            f"suites are {', '.join(SUITES)}."
+            f"There is no suite or metric named {', '.join(unknown)!r}; "
+            f"{_nearest(unknown[0], known)}suites are {', '.join(SUITES)}."
         )
-    return tuple(METRICS[name] for name in names)
+    return tuple(dict.fromkeys(known[name.lower()] for name in names))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The start of an answer to a misspelt name."""
+    close = difflib.get_close_matches(name.lower(), [*SUITES, *known], n=3)
+    return f"the nearest are {', '.join(close)}; " if close else ""
 
 
 def score(
@@ -51,7 +63,7 @@ def score(
         fused: Fused image, uint8, `(H,W)` gray or `(H,W,3)` RGB.
         ir: Infrared image of the same height and width.
         vi: Visible image of the same height and width.
-        suite: A key of `SUITES`, the name of one metric, or several names.
+        suite: A key of `SUITES`, the name or label of one metric, or several of them.
 
     Returns:
         Label to value, in the suite's order. A metric that is not defined for these images
@@ -93,7 +105,7 @@ def score_batch(
         fused: Fused images, `(B,1,H,W)` in 0..data_range.
         ir: Infrared images, same shape.
         vi: Visible images, same shape.
-        suite: A key of `SUITES`, the name of one metric, or several names.
+        suite: A key of `SUITES`, the name or label of one metric, or several of them.
         data_range: 1.0 or 255.0.
 
     Returns:
@@ -108,17 +120,22 @@ def score_batch(
 def _values(
     fused: Tensor, ir: Tensor, vi: Tensor, specs: Iterable[MetricSpec], data_range: float
 ) -> dict[str, Tensor]:
+    return {spec.label: values_of(spec, fused, ir, vi, data_range) for spec in specs}
+
+
+def values_of(spec: MetricSpec, fused: Tensor, ir: Tensor, vi: Tensor, data_range: float) -> Tensor:
+    """One metric of a batch, `(B,)`; NaN where the images are too small for it.
+
+    Raises:
+        InputError: Shapes or ranges do not fit.
+    """
     check_shapes(fused, ir, vi)
-    values = {}
-    for spec in specs:
-        if min(fused.shape[-2:]) < spec.min_size:
-            dtype = fused.dtype if fused.is_floating_point() else torch.float64
-            values[spec.label] = torch.full(
-                fused.shape[:1], torch.nan, dtype=dtype, device=fused.device
-            )
-        else:
-            values[spec.label] = spec.function(fused, ir, vi, data_range=data_range)
-    return values
+    if min(fused.shape[-2:]) >= spec.min_size:
+        return spec.function(fused, ir, vi, data_range=data_range)
+    dtype = torch.promote_types(fused.dtype, torch.float32)
+    if not fused.is_floating_point():
+        dtype = torch.float64
+    return torch.full(fused.shape[:1], torch.nan, dtype=dtype, device=fused.device)
 
 
 def _luminance(image: Image, name: str) -> Image:

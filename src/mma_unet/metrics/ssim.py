@@ -17,7 +17,8 @@ def ssim(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
     """Structural similarity, the mean of SSIM(ir, fused) and SSIM(vi, fused).
 
     Gaussian window 11x11 with sigma 1.5, weighted (biased) variances, fully covered windows
-    only, constants for a range of 255. Between -1 and 1; higher is better.
+    only, constants for a range of 255. Between -1 and 1; higher is better. Defined for constant
+    images: structure scores near 0 against one, brightness alone decides between two.
 
     Args:
         fused: Fused images, `(B,1,H,W)` in 0..data_range, at least 11x11.

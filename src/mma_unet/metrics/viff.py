@@ -20,7 +20,9 @@ def viff(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
 
     As in `vif`, but with a stronger visual noise, and at every place only the source that the
     fused image follows with the smaller gain counts. One ratio per scale, averaged with the
-    weights 1, 0, 0.15, 1. 0 and up; higher is better.
+    weights 1, 0, 0.15, 1. 0 and up; higher is better. A constant source is always the less
+    followed one and holds nothing, so the value then says nothing: 1 if the fused image follows
+    the other source everywhere, else anything down to 0.
 
     Args:
         fused: Fused images, `(B,1,H,W)` in 0..data_range, at least 41x41.
@@ -46,7 +48,7 @@ def viff(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
         size = 2 ** (5 - scale) + 1
         window = gaussian_window(size, size / 5)
         if scale > 1:
-            level = correlate_separable(level, window)[..., ::2, ::2]
+            level = correlate_separable(level, window, step=2)
         if weight:
             kept, there = _information(level, window)
             total = total + weight * kept / there

@@ -26,8 +26,9 @@ def qy(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     """Yang's similarity: mixes both SSIM maps where the sources agree, else takes the better.
 
     Gaussian 7x7 window, sigma 1.5, constants of 2e-16, agreement from an SSIM of 0.75 on. At
-    most 1; higher is better. NaN where both sources are exactly flat somewhere, which happens in
-    black areas of real night images: the definition divides zero by zero there.
+    most 1; higher is better. Where both sources are flat, as in black areas of night images, the
+    definition divides zero by zero; they share equally there, and the value stays defined. A
+    constant fused image scores 0 unless the sources are constant, too.
 
     Args:
         fused: Fused images, `(B,1,H,W)` in 0..data_range, at least 11x11.

@@ -137,7 +137,9 @@ def _open(path: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:
             MMAUNetConfig.from_dict(json.loads(metadata["config"])),
             *(json.loads(metadata.get(key, "{}")) for key in ("recipe", "data", "scores")),
         )
-    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
+    except InputError:
+        raise
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise InputError(foreign) from error
     return card, tensors
 
@@ -176,7 +178,10 @@ def load_model(
     card, tensors = _open(path)
     model = MMAUNet(card.config)
     state = {key: value.float() for key, value in tensors.items()}
-    missing, unexpected = model.load_state_dict(state, strict=False)
+    try:
+        missing, unexpected = model.load_state_dict(state, strict=False)
+    except RuntimeError:  # shapes
+        missing, unexpected = [], ["shape"]
     if unexpected or any(not key.endswith("num_batches_tracked") for key in missing):
         raise InputError(f"{path}: its tensors do not fit its own config; the file is damaged")
     return model.to(device).eval()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
 from mma_unet.data import CentreCrop, Pair, PairedAugment, PairedImages, open_dataset
+from mma_unet.data.catalog import SPLITS
 from mma_unet.data.datasets import Item
 from mma_unet.errors import InputError
 from mma_unet.training.recipe import DataSettings
 
 __all__ = ["PairsData", "open_splits"]
+
+log = logging.getLogger(__name__)
 
 
 def open_splits(specs: tuple[str, ...], root: str | Path) -> list[Pair]:
@@ -26,12 +30,17 @@ def open_splits(specs: tuple[str, ...], root: str | Path) -> list[Pair]:
     """
     pairs: list[Pair] = []
     for spec in specs:
-        match = re.fullmatch(r"([^\[\]]+?)(?:/(\w+))?(?:\[(-?\d*):(-?\d*)\])?", spec)
+        match = re.fullmatch(r"([^\[\]]+)(?:\[(-?\d+)?:(-?\d+)?\])?", spec)
         if match is None:
             raise InputError(f"{spec}: not a data split; write NAME/SPLIT or NAME/SPLIT[a:b]")
-        name, split, start, stop = match.groups()
-        found = open_dataset(name, Path(root), split or "all").pairs
-        pairs += found[slice(int(start) if start else None, int(stop) if stop else None)]
+        path, start, stop = match.groups()
+        name, _, split = path.rpartition("/")
+        if not name or split not in (*SPLITS, "all"):
+            name, split = path, "all"
+        found = open_dataset(name, Path(root), split)
+        for lonely in (*found.unpaired_ir, *found.unpaired_vi):
+            log.warning("%s has no partner and is left out", lonely)
+        pairs += found.pairs[slice(int(start) if start else None, int(stop) if stop else None)]
     return pairs
 
 
@@ -55,6 +64,19 @@ class _EpochSampler(DistributedSampler[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         return ((self.epoch, index) for index in super().__iter__())
+
+
+class _Share(Sampler[Any]):
+    """The part of one process of a validation set: each pair once, in order, none repeated."""
+
+    def __init__(self, size: int, rank: int, world: int) -> None:
+        self.indices = range(rank, size, world)
+
+    def __iter__(self) -> Iterator[Any]:
+        return ((0, index) for index in self.indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)
 
 
 class PairsData(L.LightningDataModule):
@@ -90,14 +112,22 @@ class PairsData(L.LightningDataModule):
     def _loader(self, dataset: PairedImages, *, shuffle: bool) -> DataLoader[Any]:
         world = self.trainer.world_size if self.trainer else 1
         rank = self.trainer.global_rank if self.trainer else 0
+        if len(self.val_set) < world:
+            raise InputError(
+                f"{len(self.val_set)} validation pairs for {world} processes: add some"
+            )
         if self.settings.batch_size % world:
             raise InputError(
                 f"data.batch_size {self.settings.batch_size} cannot be shared by {world} "
                 "processes; make it a multiple"
             )
-        sampler = _EpochSampler(
-            dataset, world, rank, shuffle=shuffle, seed=self.seed, drop_last=shuffle
-        )
+        sampler: Sampler[Any]
+        if shuffle:
+            sampler = _EpochSampler(dataset, world, rank, seed=self.seed, drop_last=True)
+        else:
+            sampler = _Share(len(dataset), rank, world)
+        if self.settings.cache and self.settings.workers:
+            dataset.preload()  # before the loader processes fork, so that they share it
         return DataLoader(
             _Epochs(dataset),
             batch_size=self.settings.batch_size // world,

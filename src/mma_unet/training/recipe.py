@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import asdict, dataclass, field, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -14,6 +15,8 @@ from mma_unet.losses import FusionLossConfig
 from mma_unet.models import MMAUNetConfig, preset
 
 __all__ = ["STAGES", "DataSettings", "Recipe", "StageSettings", "load_recipe"]
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 STAGES = ("vi", "ir", "fusion")
 """In the order they run: VI-UNet, IR-UNet (guided by the frozen VI-UNet), fusion."""
@@ -26,7 +29,7 @@ class DataSettings:
     Attributes:
         root: Folder that holds the data sets.
         train: Splits to train on, as `"msrs/train"` or a slice of it, `"roadscene/train[:-16]"`.
-        val: Splits to choose on.
+        val: Splits to measure the validation loss on.
         test: Splits to score the final model on; never used to choose.
         crop: Side of the square training crop in pixels.
         val_crop: Side of the central crop on which the validation loss is measured.
@@ -46,6 +49,12 @@ class DataSettings:
     batch_size: int = 8
     workers: int = 0
     cache: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        _positive(self, "crop", "val_crop", "batch_size")
+        if self.workers < 0 or not 0 < self.scale[0] <= self.scale[1] <= 1:
+            raise ValueError("workers must be 0 or more, and scale 0 < low <= high <= 1")
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,12 @@ class StageSettings:
     loss: FusionLossConfig = field(default_factory=FusionLossConfig)
     metrics: dict[str, float] = field(default_factory=dict)
     freeze_encoders: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        _positive(self, "epochs", "val_every")
+        if self.lr <= 0 or self.weight_decay < 0:
+            raise ValueError("lr must be above 0 and weight_decay 0 or more")
 
 
 @dataclass(frozen=True)
@@ -100,6 +115,20 @@ class Recipe:
     seed: int = 0
     precision: str = "bf16-mixed"
 
+    def __post_init__(self) -> None:
+        """Check what the parts must agree on."""
+        multiple = self.model.size_multiple
+        if self.data.crop % multiple or self.data.val_crop % multiple:
+            raise ValueError(f"data.crop and data.val_crop must be multiples of {multiple}")
+        if self.seed < 0:
+            raise ValueError("seed must be 0 or more")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
+        default = StageSettings()
+        for stage in (self.vi, self.ir):
+            if stage.loss != default.loss or stage.metrics:
+                raise ValueError("loss and metrics belong to the fusion stage")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as written beside the run and into the weights' card."""
         values = asdict(self)
@@ -116,27 +145,59 @@ def _untuple(value: Any) -> Any:
     return value
 
 
-def _build(cls: type[Any], values: dict[str, Any], where: str, default: Any = None) -> Any:
-    """Fill a settings dataclass from a mapping; unknown keys are an error that names them."""
-    known = {f.name: f for f in fields(cls)}
-    unknown = set(values) - set(known)
+def _build(cls: type[Any], values: Any, where: str, default: Any = None) -> Any:
+    """Fill a settings dataclass from a mapping; unknown keys and wrong types are errors."""
+    if not isinstance(values, dict):
+        raise InputError(f"{where}: give a mapping of settings, not {values!r}")
+    hints = get_type_hints(cls)
+    unknown = set(values) - set(hints)
     if unknown:
         raise InputError(
-            f"{where}: unknown key(s) {', '.join(sorted(unknown))}; known are {', '.join(known)}"
+            f"{where}: unknown key(s) {', '.join(map(str, unknown))}; known are {', '.join(hints)}"
         )
-    base = asdict(default) if default is not None else {}
-    merged = {**base, **values}
-    for key, value in merged.items():
-        if isinstance(value, list):
-            merged[key] = tuple(value)
-        elif isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?e-?\d+", value):
-            merged[key] = float(value)  # YAML 1.1 reads 1e-3 as text
-    if isinstance(merged.get("loss"), dict):
-        merged["loss"] = _build(FusionLossConfig, merged["loss"], f"{where}.loss")
+    base = {} if default is None else {f.name: getattr(default, f.name) for f in fields(default)}
+    for key, value in values.items():
+        base[key] = _typed(value, hints[key], f"{where}: {key}")
     try:
-        return cls(**merged)
+        return cls(**base)
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: {error}") from error
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the annotation `hint` asks for it, or an error that says what to give."""
+    origin, options = get_origin(hint), get_args(hint)
+    if isinstance(value, hint if isinstance(hint, type) and origin is None else ()):
+        if isinstance(value, bool) == (hint is bool):
+            return value
+    elif is_dataclass(hint) and isinstance(hint, type):
+        return _build(hint, value, where)
+    elif origin is UnionType and value is None:
+        return None
+    elif origin is UnionType:
+        return _typed(value, options[0], where)
+    elif hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
+        with suppress(ValueError):
+            return float(value)  # YAML 1.1 reads 1e-3 as text
+    elif origin is dict and isinstance(value, dict):
+        return {str(k): _typed(v, options[1], f"{where}.{k}") for k, v in value.items()}
+    elif origin is tuple and isinstance(value, (list, tuple)):
+        item = options[0]
+        if options[-1] is Ellipsis or len(value) == len(options):
+            return tuple(_typed(v, item, where) for v in value)
+    name = str(hint) if origin is not None else getattr(hint, "__name__", str(hint))
+    raise InputError(f"{where}: give {_PLAIN.get(name, name)}, not {value!r}")
+
+
+_PLAIN = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "tuple[str, ...]": "a list of names",
+    "tuple[float, float]": "a list of two numbers",
+    "dict[str, float]": "a mapping of names to numbers",
+}
 
 
 def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Recipe:
@@ -154,41 +215,54 @@ def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Re
         raise InputError(f"{path}: no such recipe; give a YAML file such as configs/small.yaml")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML ({str(error).splitlines()[0]})") from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a YAML file that can be read ({reason})") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: a recipe is a mapping of settings; see configs/small.yaml")
     for dotted, value in (overrides or {}).items():
         *parents, last = dotted.split(".")
         node = values
         for parent in parents:
-            node = node.setdefault(parent, {})
+            child = node.get(parent)
+            if parent == "model" and isinstance(child, str):
+                child = {"preset": child}
+            if child is not None and not isinstance(child, dict):
+                raise InputError(f"{dotted}: {parent} has no settings of its own")
+            node[parent] = dict(child or {})  # a copy: YAML aliases share their mapping
+            node = node[parent]
         node[last] = value
     return recipe_from_dict(values, where=str(path), default_name=path.stem)
 
 
 def recipe_from_dict(values: dict[str, Any], *, where: str, default_name: str = "run") -> Recipe:
     """Build a recipe from plain values; see `load_recipe` for what it raises."""
-    values = dict(values)
-    model = values.pop("model", "paper")
+    values = {"name": default_name, "model": "paper", **values}
     try:
-        config = preset(model) if isinstance(model, str) else _model(model)
-    except (TypeError, ValueError) as error:
+        values["model"] = _model(values["model"])
+    except (AttributeError, TypeError, ValueError) as error:
         raise InputError(f"{where}: model: {error}") from error
-    parts: dict[str, Any] = {}
-    for key, cls, default in (
-        ("data", DataSettings, None),
-        ("vi", StageSettings, None),
-        ("ir", StageSettings, None),
-        ("fusion", StageSettings, StageSettings(lr=1e-4)),
-    ):
-        parts[key] = _build(cls, values.pop(key, None) or {}, f"{where}: {key}", default)
-    values.setdefault("name", default_name)
-    recipe: Recipe = _build(Recipe, {**values, "model": config, **parts}, where)
+    fusion = values.pop("fusion", {})
+    recipe: Recipe = _build(
+        Recipe,
+        {
+            **values,
+            "fusion": _build(StageSettings, fusion, f"{where}: fusion", StageSettings(lr=1e-4)),
+        },
+        where,
+    )
     return recipe
 
 
-def _model(values: dict[str, Any]) -> MMAUNetConfig:
+def _model(values: Any) -> MMAUNetConfig:
+    if isinstance(values, str):
+        return preset(values)
     values = dict(values)
     start = preset(values.pop("preset")).to_dict() if "preset" in values else {}
     return MMAUNetConfig.from_dict({**start, **values})
+
+
+def _positive(settings: Any, *names: str) -> None:
+    for name in names:
+        if getattr(settings, name) < 1:
+            raise ValueError(f"{name} must be at least 1, not {getattr(settings, name)}")

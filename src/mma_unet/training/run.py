@@ -14,10 +14,12 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mma_unet.errors import InputError
+from mma_unet.metrics.objective import MetricObjective
 from mma_unet.models import IRUNet, MMAUNet, VIUNet, load_model, save_model
 from mma_unet.training.callbacks import CurveWriter, SampleGrid
 from mma_unet.training.pairs_data import PairsData, open_splits
@@ -29,6 +31,8 @@ from mma_unet.training.tasks import FusionTask, ReconstructionTask
 __all__ = ["train"]
 
 log = logging.getLogger(__name__)
+
+_ERROR = f"{InputError.__module__}.{InputError.__qualname__}"
 
 
 def train(
@@ -64,16 +68,17 @@ def train(
     if unknown:
         raise InputError(f"unknown stage(s) {', '.join(sorted(unknown))}; use vi, ir, fusion")
     out = Path(out)
-    _claim(out, recipe)
+    # Whatever can be wrong is found before the first step, and before the folder is claimed.
     data = PairsData(recipe.data, channels=recipe.model.in_channels, seed=recipe.seed)
+    open_splits(recipe.data.test, recipe.data.root)
+    MetricObjective(recipe.fusion.metrics)
+    start = _start(recipe, stages)
+    _claim(out, recipe)
     run = _Run(recipe, out, data, progress, trainer_options)
 
-    if recipe.start is not None:
-        model = load_model(recipe.start)
-        if model.config != recipe.model:
-            raise InputError(f"start {recipe.start}: its network is not that of the recipe")
-        run.stage("fusion", model, FusionTask(model, recipe.fusion), "fusion" in stages)
-        return run.finish(model) if run.is_main else None
+    if start is not None:
+        run.stage("fusion", start, FusionTask(start, recipe.fusion), True)
+        return run.finish(start)
     run.seed("vi")
     vi_unet = VIUNet(recipe.model)
     run.stage("vi", vi_unet, ReconstructionTask(vi_unet, recipe.vi), "vi" in stages)
@@ -88,11 +93,25 @@ def train(
     run.seed("fusion")
     model = MMAUNet.from_stage_one(vi_unet, ir_unet)
     run.stage("fusion", model, FusionTask(model, recipe.fusion), True)
-    return run.finish(model) if run.is_main else None
+    return run.finish(model)
+
+
+def _start(recipe: Recipe, stages: Sequence[str]) -> MMAUNet | None:
+    """The weights that a recipe starts from, if it names any."""
+    if recipe.start is None:
+        return None
+    if "fusion" not in stages:
+        raise InputError(f"start {recipe.start}: this recipe has the fusion stage only")
+    model = load_model(recipe.start)
+    if model.config != recipe.model:
+        raise InputError(f"start {recipe.start}: its network is not that of the recipe")
+    return model
 
 
 def _claim(out: Path, recipe: Recipe) -> None:
     """Write the recipe into a new run folder, or check that an old one is a run of it."""
+    if not _is_first():
+        return
     path = out / "recipe.yaml"
     if path.is_file():
         if load_recipe(path) != recipe:
@@ -101,10 +120,18 @@ def _claim(out: Path, recipe: Recipe) -> None:
                 "remove the folder"
             )
         return
-    out.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False), encoding="utf-8")
-    part.replace(path)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        part.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"{out}: cannot write there; choose another --out") from error
+
+
+def _is_first() -> bool:
+    """Whether this is the process that writes files."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 class _Run:
@@ -115,7 +142,8 @@ class _Run:
     ) -> None:
         self.recipe, self.out, self.data = recipe, out, data
         self.progress, self.options = progress, options
-        self.is_main = True
+        self.is_main = _is_first()
+        self.device = torch.device("cpu")
 
     def seed(self, stage: str) -> None:
         """Let the initial weights of a stage depend on nothing that ran before it."""
@@ -155,10 +183,11 @@ class _Run:
         ]
         if self.progress:
             callbacks.append(RichProgressBar())
-        trainer = L.Trainer(
+        trainer = _trainer(
+            self.options,
             max_epochs=settings.epochs,
             check_val_every_n_epoch=min(settings.val_every, settings.epochs),
-            precision=self.recipe.precision,  # type: ignore[arg-type]
+            precision=self.recipe.precision,
             logger=TensorBoardLogger(folder, name="", version="tensorboard"),
             callbacks=callbacks,
             enable_progress_bar=self.progress,
@@ -166,42 +195,51 @@ class _Run:
             num_sanity_val_steps=0,
             log_every_n_steps=1,
             use_distributed_sampler=False,
-            **_synchronised(self.options),
         )
         last = folder / "last.ckpt"
-        trainer.fit(
-            task,
-            datamodule=self.data,
-            ckpt_path=str(last) if last.is_file() else None,
-            weights_only=True,
-        )
-        if trainer.interrupted:
-            raise KeyboardInterrupt
+        try:
+            trainer.fit(
+                task,
+                datamodule=self.data,
+                ckpt_path=str(last) if last.is_file() else None,
+                weights_only=True,
+            )
+        except SystemExit as stop:  # how Lightning ends after an interruption
+            raise KeyboardInterrupt from stop
+        except InputError as error:  # from a loader process it comes wrapped in a traceback
+            sentence = str(error).strip().splitlines()[-1].removeprefix(f"{_ERROR}: ")
+            raise InputError(sentence) from error
         self.is_main = trainer.is_global_zero
+        self.device = trainer.strategy.root_device
         log.info("%s: %d epochs in %.0f s", folder, settings.epochs, time.monotonic() - start)
 
-    def finish(self, model: MMAUNet) -> Path:
-        """Score the model and write its weights with their card."""
+    def finish(self, model: MMAUNet) -> Path | None:
+        """Score the model as it will be stored, and write its weights with their card."""
         target = self.out / f"{self.recipe.name}.safetensors"
+        if not self.is_main:
+            return None
         if target.is_file():
             return target
-        final = copy.deepcopy(model).cpu().eval()
+        final = copy.deepcopy(model).to(self.device).eval()
+        for tensor in final.parameters():
+            if tensor.dim() > 1:
+                tensor.data = tensor.data.half().float()
         recipe = self.recipe
-        splits = dict.fromkeys((*recipe.data.val, *recipe.data.test))
-        with torch.inference_mode():
-            scores = {
-                split: score_model(final, open_splits((split,), recipe.data.root))
-                for split in splits
-            }
+        scores = {}
+        for split in dict.fromkeys((*recipe.data.val, *recipe.data.test)):
+            log.info("scoring on %s", split)
+            scores[split] = score_model(final, open_splits((split,), recipe.data.root))
         data = {split: len(open_splits((split,), recipe.data.root)) for split in recipe.data.train}
         return save_model(final, target, recipe=recipe.to_dict(), data=data, scores=scores)
 
 
-def _synchronised(options: dict[str, Any]) -> dict[str, Any]:
-    """Add synchronised batch norm where several processes share a batch."""
-    several = options.get("devices", 1) not in (1, "1", "auto") or options.get("num_nodes", 1) > 1
-    if not several:
-        return options
-    if options.get("accelerator") == "cpu":
-        return {**options, "plugins": [SyncBatchNormCPU()]}
-    return {**options, "sync_batchnorm": True}
+def _trainer(options: dict[str, Any], **settings: Any) -> L.Trainer:
+    """A trainer whose batch norm is that of the global batch, however many processes share it."""
+    quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    silent: dict[str, Any] = dict.fromkeys(quiet, False)
+    probe = L.Trainer(**options, **silent)
+    if probe.world_size == 1:
+        return L.Trainer(**options, **settings)
+    if probe.strategy.root_device.type == "cpu":
+        return L.Trainer(**options, **settings, plugins=[SyncBatchNormCPU()])
+    return L.Trainer(**options, **settings, sync_batchnorm=True)
