@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from mma_unet.cli.common import console
+from mma_unet.cli.common import check_writable, console
 
 
 def demo(
@@ -26,14 +26,15 @@ def demo(
     from mma_unet.inference import Fuser
     from mma_unet.models import DEFAULT_MODEL
 
+    check_writable(out)
     with console.status("Rendering the scene"):
         scene = render_scene(seed=seed)
     with console.status("Fusing"):
-        fused = np.asarray(Fuser(model or DEFAULT_MODEL)(scene.ir, scene.vi))
+        fused = np.asarray(Fuser(DEFAULT_MODEL if model is None else model)(scene.ir, scene.vi))
     sheet = np.hstack([scene.ir[..., None].repeat(3, axis=2), scene.vi, fused])
     for name, image in (("ir", scene.ir), ("vi", scene.vi), ("fused", fused), ("sheet", sheet)):
         write_image(out / f"{name}.png", image)
-    console.print(f"Infrared: {out / 'ir.png'}", highlight=False)
-    console.print(f"Visible:  {out / 'vi.png'}", highlight=False)
-    console.print(f"[bold]Fused:    {out / 'fused.png'}[/bold]", highlight=False)
-    console.print(f"All three side by side: {out / 'sheet.png'}", highlight=False)
+    for what, name in (("Infrared", "ir"), ("Visible", "vi"), ("Fused", "fused")):
+        console.print(f"{what + ':':10}{out / name}.png", highlight=False, markup=False)
+    sheet_path = out / "sheet.png"
+    console.print(f"All three side by side: {sheet_path}", highlight=False, markup=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mma_unet.cli.common import console, errors
+from mma_unet.cli.common import check_writable, console, errors
 from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,20 +41,24 @@ def fuse(
     ),
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
 ) -> None:
-    """Fuse registered infrared and visible images; sizes, names and bit depth are kept."""
+    """Fuse registered infrared and visible images; size, name and bit depth of VI are kept.
+
+    What is done already is skipped, with whatever options it was done: --overwrite redoes it.
+    """
     from mma_unet.data import find_pairs
     from mma_unet.inference import Fuser, fuse_files
     from mma_unet.models import DEFAULT_MODEL
 
     pairing = find_pairs(ir, vi)
-    tasks = _tasks(ir, list(pairing.pairs), out, format_)
-    fuser = Fuser(
-        model or DEFAULT_MODEL, device=device, gray=gray, colour=colour, ir_range=ir_range
-    )
+    tasks = _tasks(ir, vi, list(pairing.pairs), out, format_)
+    chosen = DEFAULT_MODEL if model is None else model
+    fuser = Fuser(chosen, device=device, gray=gray, colour=colour, ir_range=ir_range)
+    if ir.is_dir():
+        check_writable(out)
     start = time.monotonic()
     counts = {"fused": 0, "skipped": 0, "failed": 0}
-    failures = [f"{path}: no partner of its name" for path in pairing.unpaired_ir]
-    failures += [f"{path}: no partner of its name" for path in pairing.unpaired_vi]
+    lonely = (*pairing.unpaired_ir, *pairing.unpaired_vi)
+    failures = [f"{path} has no partner: name both files of a pair alike." for path in lonely]
     columns = (TextColumn("Fusing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=not progress or len(tasks) == 1) as bar:
         bar_task = bar.add_task("", total=len(tasks))
@@ -68,20 +72,24 @@ def fuse(
     _report(counts, failures, len(tasks), time.monotonic() - start, tasks[0].target, out)
 
 
-def _tasks(ir: Path, pairs: list[Pair], out: Path, format_: str | None) -> list[Task]:
+def _tasks(ir: Path, vi: Path, pairs: list[Pair], out: Path, format_: str | None) -> list[Task]:
     """Where each result goes: `out` itself for two files, if it names a file."""
-    from mma_unet.data.images import IMAGE_SUFFIXES
+    from mma_unet.data.images import WRITE_SUFFIXES
     from mma_unet.inference import Task, plan
     from mma_unet.inference.folder import refuse_source
 
-    suffix = f".{format_.lstrip('.').lower()}" if format_ else None
-    if suffix is not None and suffix not in IMAGE_SUFFIXES:
-        raise InputError(f"--format {format_}: use one of {' '.join(IMAGE_SUFFIXES)}")
-    if ir.is_file() and out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():
+    suffix = f".{format_.lstrip('.').lower()}" if format_ is not None else None
+    if suffix is not None and suffix not in WRITE_SUFFIXES:
+        raise InputError(f"--format {format_}: use one of {' '.join(WRITE_SUFFIXES)}")
+    if ir.is_file() and out.suffix and not out.is_dir():
+        if out.suffix.lower() not in WRITE_SUFFIXES or suffix not in (None, out.suffix.lower()):
+            raise InputError(f"{out}: end its name in {suffix or ' or '.join(WRITE_SUFFIXES)}")
         refuse_source(out, pairs[0])
         return [Task(pairs[0], out)]
     if out.is_file():
         raise InputError(f"{out} is a file: give a folder for -o")
+    if out.exists() and out.resolve() in {folder.resolve() for folder in (ir, vi)}:
+        raise InputError(f"{out} is a folder of source images: choose another for -o")
     return plan(pairs, out, suffix)
 
 
@@ -95,7 +103,7 @@ def _report(
         line += f" in {seconds:.1f} s ({counts['fused'] / seconds:.1f} per second)"
     if counts["skipped"]:
         line += f", {counts['skipped']} done before (--overwrite fuses them again)"
-    console.print(f"{line} -> {where}", highlight=False, soft_wrap=True)
+    console.print(f"{line} -> {where}", highlight=False, soft_wrap=True, markup=False)
     if failures:
         errors.print(f"[bold red]{len(failures)} could not be fused:[/bold red]")
         for failure in failures:

@@ -8,7 +8,6 @@ import typer
 from rich.table import Table
 
 from mma_unet.cli.common import console
-from mma_unet.errors import InputError
 
 
 def models(
@@ -18,6 +17,8 @@ def models(
     if name is not None:
         _card(name)
         return
+    import torch
+
     from mma_unet.models import (
         ABLATIONS,
         DEFAULT_MODEL,
@@ -30,7 +31,8 @@ def models(
 
     table = Table("Preset", "Width", "Guided", "(VI, IR) levels", "Parameters", "GMACs", "Weights")
     for key, config in {**PRESETS, **ABLATIONS}.items():
-        network = MMAUNet(config)
+        with torch.device("meta"):
+            network = MMAUNet(config)
         shipped = key in shipped_models()
         table.add_row(
             key,
@@ -53,10 +55,8 @@ def _card(name: str) -> None:
     pairs = ", ".join(f"{split} ({count})" for split, count in card.data.items())
     console.print(f"width {config.width}, pairing {config.pairing}, guided {config.guided}")
     console.print(f"trained on {pairs or 'unknown data'}")
-    if not card.scores:
-        raise InputError(f"{name}: the weights carry no scores")
-    metrics = list(next(iter(card.scores.values())))
-    table = Table("Data", *metrics)
+    metrics = list(dict.fromkeys(metric for scores in card.scores.values() for metric in scores))
+    table = Table("Scores on", *metrics)
     for split, scores in card.scores.items():
-        table.add_row(split, *(f"{scores[metric]:g}" for metric in metrics))
-    console.print(table)
+        table.add_row(split, *(f"{scores[m]:g}" if m in scores else "" for m in metrics))
+    console.print(table if card.scores else "no scores")

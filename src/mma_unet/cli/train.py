@@ -42,9 +42,14 @@ def train(
         key, sep, value = item.partition("=")
         if not sep:
             raise InputError(f"--set {item}: write KEY.KEY=VALUE, e.g. --set fusion.epochs=5")
-        overrides[key] = yaml.safe_load(value)
+        try:
+            overrides[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {item}: the value is not valid YAML") from error
     if data is not None:
         overrides["data.root"] = str(data)
+    if devices != "auto" and not devices.isdecimal():
+        raise InputError(f"--devices {devices}: give a number or auto")
     recipe = load_recipe(config, overrides)
     weights = run(
         recipe,
@@ -57,4 +62,4 @@ def train(
         strategy=strategy,
     )
     if weights is not None:
-        console.print(f"Weights: {weights}", highlight=False, soft_wrap=True)
+        console.print(f"Weights: {weights}", highlight=False, soft_wrap=True, markup=False)

@@ -20,6 +20,7 @@ from mma_unet.errors import InputError
 __all__ = [
     "BT601",
     "IMAGE_SUFFIXES",
+    "WRITE_SUFFIXES",
     "from_float",
     "luminance",
     "read_image",
@@ -36,7 +37,9 @@ IMAGE_SUFFIXES: tuple[str, ...] = (
 """File name endings, in lower case, that count as images when a folder is listed."""
 
 _DEEP_SUFFIXES = {"uint16": (".png", ".tif", ".tiff"), "float32": (".tif", ".tiff")}
-_WRITE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+WRITE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+"""Extensions that `write_image` takes; `.pgm` holds grey images only."""
+
 _JPEG_QUALITY = 95
 BT601 = (0.299, 0.587, 0.114)
 """Weights of R, G and B in the luminance (ITU-R BT.601, full range)."""
@@ -143,7 +146,7 @@ def write_image(path: str | Path, array: Array) -> None:
     """
     path = Path(path)
     buffer = _encode(path, array)
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -164,10 +167,10 @@ def write_image(path: str | Path, array: Array) -> None:
 
 def _encode(path: Path, array: Array) -> bytes:
     suffix = path.suffix.lower()
-    if suffix not in _WRITE_SUFFIXES:
+    if suffix not in WRITE_SUFFIXES:
         raise InputError(
             f"{path} has no image extension that can be written: use one of "
-            f"{' '.join(_WRITE_SUFFIXES)}."
+            f"{' '.join(WRITE_SUFFIXES)}."
         )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
@@ -182,6 +185,10 @@ def _encode(path: Path, array: Array) -> bytes:
     if allowed is not None and suffix not in allowed:
         bits = "16-bit" if kind == "uint16" else "float"
         raise InputError(f"{path}: {suffix} cannot hold {bits} samples: use {allowed[0]}.")
+    if array.ndim == 3 and suffix == ".pgm":
+        raise InputError(f"{path}: .pgm cannot hold colour: use .ppm or .png.")
+    if array.ndim == 2 and suffix == ".ppm":
+        array = np.repeat(array[:, :, None], 3, axis=2)
     if array.ndim == 3:
         array = array[:, :, ::-1]
     options: list[int] = []

@@ -34,7 +34,7 @@ class Outcome:
 
 
 def plan(pairs: Sequence[Pair], out: Path, suffix: str | None = None) -> list[Task]:
-    """Name the output of each pair in the folder `out`, after its visible file.
+    """Name the output of each pair in the folder `out`: the pair's name, the extension of VI.
 
     Args:
         pairs: Pairs of files.
@@ -73,7 +73,7 @@ def fuse_files(
     """
     waiting: list[Task] = []
     for task in tasks:
-        if not overwrite and task.target.exists():
+        if not overwrite and task.target.is_file() and task.target.stat().st_size:
             yield Outcome(task, "skipped")
         else:
             waiting.append(task)
@@ -91,7 +91,11 @@ def _fuse(fuser: Fuser, ready: list[tuple[Task, tuple[Source, Source]]]) -> Iter
     try:
         results = fuser.fuse_sources([sources for _, sources in ready])
     except InputError as error:
-        yield from (Outcome(task, "failed", str(error)) for task, _ in ready)
+        if len(ready) > 1:  # find out which it is
+            for item in ready:
+                yield from _fuse(fuser, [item])
+        elif ready:
+            yield Outcome(ready[0][0], "failed", str(error))
         return
     for (task, _), image in zip(ready, results, strict=True):
         try:

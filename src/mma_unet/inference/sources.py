@@ -33,14 +33,14 @@ class Source:
         name: What to call it in an error.
         pixels: `(1 or 3, H, W)` float32 in [0, 1].
         dtype: Sample type to restore: `uint8`, `uint16` or `float32`.
-        is_tensor: Whether it came as a tensor, so that the result is one too.
+        like: The tensor it came as, if it did: the result is one of its type and device.
         was_flat: Whether it came without a channel axis.
     """
 
     name: str
     pixels: Tensor
     dtype: np.dtype[Any]
-    is_tensor: bool
+    like: Tensor | None
     was_flat: bool
 
     @property
@@ -69,13 +69,14 @@ def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
         array: Array = read_image(Path(image))
     else:
         array = np.asarray(image)
-    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))) or not array.size:
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))) or not array.size:
         raise InputError(f"{name} has shape {array.shape}: give (H, W) or (H, W, 3)")
+    array = array[..., :3] if array.ndim == 3 else array  # as in files, alpha is dropped
     dtype = array.dtype if array.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
     values = _stretch(array, name) if stretch else to_float(array, name)
     planes = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
     pixels = torch.from_numpy(np.ascontiguousarray(planes))
-    return Source(name, pixels, dtype, is_tensor=False, was_flat=array.ndim == 2)
+    return Source(name, pixels, dtype, like=None, was_flat=array.ndim == 2)
 
 
 def _from_tensor(image: Tensor, name: str, stretch: bool) -> Source:
@@ -85,15 +86,16 @@ def _from_tensor(image: Tensor, name: str, stretch: bool) -> Source:
             f"{name} has shape {tuple(image.shape)}: give (H, W), (1, H, W) or (3, H, W)"
         )
     values = _stretch if stretch else to_float
-    array = values(planes.detach().cpu().numpy(), name)
+    floating = planes.is_floating_point()
+    array = values((planes.float() if floating else planes).detach().cpu().numpy(), name)
     pixels = torch.from_numpy(np.ascontiguousarray(array))
-    dtype = np.dtype(str(image.dtype).removeprefix("torch."))
-    if dtype not in (np.uint8, np.uint16):
-        dtype = np.dtype(np.float32)
-    return Source(name, pixels, dtype, is_tensor=True, was_flat=image.dim() == 2)
+    dtype = np.dtype(np.float32 if floating else str(image.dtype).removeprefix("torch."))
+    return Source(name, pixels, dtype, like=image, was_flat=image.dim() == 2)
 
 
 def _stretch(array: Array, name: str) -> npt.NDArray[np.float32]:
+    if array.dtype.kind not in "uif":
+        raise InputError(f"{name} holds {array.dtype} samples: convert it to uint16 or float32.")
     values = array.astype(np.float32)
     if not np.isfinite(values).all():
         raise InputError(f"{name} holds NaN or infinite values: replace them with numbers.")
@@ -121,16 +123,16 @@ def restore(fused: Tensor, vi: Source, *, gray: bool) -> Array | Tensor:
         gray: Return the luminance alone.
     """
     pixels = vi.pixels.to(fused.device)
-    if gray:
+    if gray or pixels.shape[0] == 1:
         result = luminance(fused)
-    elif fused.shape[0] == 3 or pixels.shape[0] == 1:
+    elif fused.shape[0] == 3:
         result = fused
     else:
         result = pixels + (fused - luminance(pixels))
     planes = result.cpu().numpy()
     flat = planes.shape[0] == 1 and (vi.was_flat or gray)
-    if vi.is_tensor:
-        samples = torch.from_numpy(from_float(planes, vi.dtype))
+    if vi.like is not None:
+        samples = torch.from_numpy(from_float(planes, vi.dtype)).to(vi.like)
         return samples[0] if flat and vi.was_flat else samples
     array = from_float(planes, vi.dtype)
     return array[0] if flat else np.ascontiguousarray(array.transpose(1, 2, 0))

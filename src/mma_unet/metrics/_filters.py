@@ -15,9 +15,8 @@ from mma_unet.metrics._common import full_precision
 _BLOCK = 16
 """Output rows of one matrix product on a CPU: few, since most of a band matrix is zero."""
 
-_ROWS = 96
-_STRIP = 1 << 15
-"""About how many pixels of each map are worked on at a time, so that they stay in the cache."""
+_STRIP = 5 << 16
+"""About how many bytes of each map are worked on at a time, so that they stay in the cache."""
 
 
 @lru_cache(maxsize=64)
@@ -140,8 +139,8 @@ def row_strips(images: Tensor, reach: int) -> Iterator[Tensor]:
     height = images.shape[-2] - reach
     rows = height
     if images.device.type == "cpu":
-        row = images.shape[0] * images.shape[-1]
-        rows = max(_STRIP // row // _ROWS, 1) * _ROWS
+        row = images.shape[0] * images.shape[-1] * images.element_size()
+        rows = max(_STRIP // row // _BLOCK, 1) * _BLOCK
     for top in range(0, height, rows):
         yield images[..., top : top + rows + reach, :]
 

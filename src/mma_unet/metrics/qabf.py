@@ -73,15 +73,15 @@ def qg_zliu(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
 
 
 def _edges(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Edge strength and angle in (-pi/2, pi/2]; pi/2 where the horizontal difference is 0."""
+    """Edge strength and angle in [-pi/2, pi/2); -pi/2 where the horizontal difference is 0."""
     right, down = sobel(images, None)
     strength = safe_sqrt(right**2 + down**2)
     slope = down / right
     if slope.requires_grad:
         steady = right.abs() > _STEADY
         slope = torch.where(steady, down / torch.where(steady, right, 1.0), slope.detach())
-    # The reference's vertical axis points up; its angle is the mirror image of this slope's.
-    return strength, torch.where(right == 0, math.pi / 2, torch.atan(-slope))
+    # The reference's vertical axis points up: all its angles have the other sign, as has its pi/2.
+    return strength, torch.where(right == 0, -math.pi / 2, torch.atan(slope))
 
 
 def _qabf(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
@@ -99,9 +99,10 @@ def _edges_kept(strip: Tensor) -> tuple[Tensor, Tensor]:
     tie = of_fused == of_source
     stronger = torch.maximum(of_fused, of_source)
     ratio = divide(torch.minimum(of_fused, of_source), stronger, tie, of_fused)
-    alignment = 1 - (angle[:, 1:] - angle[:, :1]).abs() * (2 / math.pi)
+    turned = (angle[:, 1:] - angle[:, :1]).abs()
 
-    kept_strength = torch.sigmoid(15 * (ratio - 0.5))
-    kept_angle = torch.sigmoid(22 * (alignment - 0.8))
+    kept_strength = torch.sigmoid(15 * ratio - 7.5)
+    # 22 (D - 0.8) with D = 1 - turned / (pi/2)
+    kept_angle = torch.sigmoid(4.4 - (44 / math.pi) * turned)
     kept = kept_strength * kept_angle * of_source
     return 0.9994 * 0.9879 * kept.flatten(1).sum(dim=1), of_source.flatten(1).sum(dim=1)
