@@ -130,6 +130,38 @@ def test_bad_input(change: str, message: str, tmp_path: Path, weights: Path) -> 
     assert before == (vi.read_bytes() if vi.is_file() else b"")
 
 
+def test_a_folder_run_that_cannot_write_stops_before_any_work(
+    tmp_path: Path, weights: Path
+) -> None:
+    ir, vi = make_pairs(tmp_path, ["a", "b"])
+    (tmp_path / "file").write_text("")
+    result = run("fuse", ir, vi, "-o", tmp_path / "file" / "out", "--model", weights)
+    assert result.returncode == 2
+    assert "cannot write" in one_line(result)
+
+
+def test_source_folders_and_unknown_extensions_are_no_place_for_results(
+    tmp_path: Path, weights: Path
+) -> None:
+    ir, vi = make_pairs(tmp_path, ["a"])
+    for out in (ir, vi):
+        result = run("fuse", ir, vi, "-o", out, "--model", weights)
+        assert result.returncode == 2
+        assert "folder of source images" in one_line(result)
+    result = run("fuse", ir / "a.png", vi / "a.png", "-o", tmp_path / "x.gif", "--model", weights)
+    assert result.returncode == 2
+    assert "end its name in" in one_line(result)
+
+
+def test_an_empty_output_file_is_not_done(tmp_path: Path, weights: Path) -> None:
+    ir, vi = make_pairs(tmp_path, ["a"])
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "a.png").touch()
+    result = run("fuse", ir, vi, "-o", tmp_path / "o", "--model", weights)
+    assert "Fused 1 of 1" in result.stdout
+    assert read_image(tmp_path / "o" / "a.png").shape == (40, 56, 3)
+
+
 def test_no_write_permission(tmp_path: Path, weights: Path) -> None:
     """A file where the folder should be: what a folder without permission gives to root, too."""
     make_pairs(tmp_path, ["a"])

@@ -67,6 +67,22 @@ def test_tensors_in_tensors_out(fuser: Fuser, pair: tuple[np.ndarray, ...]) -> N
     assert fuser(torch.from_numpy(ir), torch.from_numpy(ir)).shape == ir.shape
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.float64])
+def test_tensors_keep_their_type(fuser: Fuser, dtype: torch.dtype) -> None:
+    vi = torch.rand(3, 32, 48) if dtype.is_floating_point else torch.randint(0, 256, (3, 32, 48))
+    fused = fuser(torch.rand(32, 48), vi.to(dtype))
+    assert (fused.dtype, fused.shape) == (dtype, (3, 32, 48))
+
+
+def test_alpha_is_dropped_and_grey_stays_grey(pair: tuple[np.ndarray, ...]) -> None:
+    ir, vi = pair
+    network = _Average(ablation("E1", width=1, in_channels=3))
+    rgb = Fuser(network, device="cpu", colour="rgb")
+    with_alpha = np.dstack([vi, np.full_like(ir, 7)])
+    np.testing.assert_array_equal(rgb(ir, with_alpha), rgb(ir, vi))
+    assert np.asarray(rgb(ir, vi[..., 0])).shape == ir.shape
+
+
 def test_paths_equal_arrays(fuser: Fuser, pair: tuple[np.ndarray, ...], tmp_path: Path) -> None:
     ir, vi = pair
     write_image(tmp_path / "ir.png", ir)
@@ -165,8 +181,9 @@ def test_bad_input_is_one_sentence(fuser: Fuser, ir: object, vi: object, message
 
 
 def test_bad_options_are_refused(weights: Path) -> None:
-    with pytest.raises(InputError, match="unknown device"):
-        Fuser(weights, device="gpu7")
+    for device in ("gpu7", "meta", "mps"):
+        with pytest.raises(InputError, match="use auto, cpu or cuda"):
+            Fuser(weights, device=device)
     with pytest.raises(InputError, match="colour must be"):
         Fuser(weights, colour="lab")
     with pytest.raises(InputError, match="ir_range must be"):

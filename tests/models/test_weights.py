@@ -90,6 +90,18 @@ def test_tensors_that_do_not_fit_the_config_are_refused(tmp_path: Path) -> None:
     save_file(state, path, metadata)
     with pytest.raises(InputError, match="do not fit"):
         load_model(path)
+    wide = MMAUNet(ablation("E1", width=4)).state_dict()
+    save_file({k: v for k, v in wide.items() if "num_batches" not in k}, path, metadata)
+    with pytest.raises(InputError, match="do not fit"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("config", ['{"newkey": 1}', '{"width": 0}', "[1]", '{"pairing": 5}', "x"])
+def test_a_config_from_elsewhere_is_refused(config: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(2)}, path, {"format": "mma-unet/1", "config": config})
+    with pytest.raises(InputError, match="not an MMA-UNet weights file"):
+        load_model(path)
 
 
 def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
