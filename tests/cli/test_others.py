@@ -67,5 +67,5 @@ def test_models_lists_presets_and_cards() -> None:
     for name in ("paper", "E5", *shipped_models()):
         assert name in listing.output
     card = CliRunner().invoke(app, ["models", "tiny"], env={"COLUMNS": "140"})
-    assert "msrs/train (999)" in card.output
+    assert "roadscene/train[:-16] (155)" in card.output
     assert isinstance(CliRunner().invoke(app, ["models", "huge"]).exception, InputError)

@@ -170,6 +170,23 @@ def test_encoders_train_too_and_metrics_rise_when_asked(
     assert np.mean(values["train_loss"][-3:]) < np.mean(values["train_loss"][:3])
     assert {"train_VIF", "train_saliency", "val_VIF"} <= set(values)
     assert not (tmp_path / "run" / "vi").exists()
+    mean = "decoder.blocks.0.1.running_mean"
+    assert not torch.equal(before[mean], after[mean])
+
+
+def test_batch_norm_can_be_kept_as_at_inference(weights: Path, data: Path, tmp_path: Path) -> None:
+    fusion = {"epochs": 1, "lr": 1e-3, "freeze_encoders": False, "freeze_norm": True}
+    config = write_recipe(
+        tmp_path / "toy.yaml", data, model="tiny", fusion=fusion, start=str(weights)
+    )
+    result = train(load_recipe(config), tmp_path / "run", **OPTIONS)
+    before, after = load_file(weights), load_file(result)
+    statistics = [key for key in before if "running" in key]
+    assert len(statistics) > 20
+    for key in statistics:
+        torch.testing.assert_close(after[key], before[key], rtol=0, atol=0, msg=key)
+    key = "vi_encoder.levels.0.0.weight"
+    assert not torch.equal(before[key], after[key])
 
 
 def command(config: Path, out: Path, *more: str) -> list[str]:

@@ -71,6 +71,8 @@ class StageSettings:
             `{"vif": 1.0}`; names as in `mma_unet.metrics.METRICS`.
         freeze_encoders: Fusion stage only: keep the stage-I encoders as they are, as the paper
             does.
+        freeze_norm: Fusion stage only: train with the batch-norm statistics that inference uses,
+            and leave them as they are; for the end of a training.
     """
 
     epochs: int = 100
@@ -80,6 +82,7 @@ class StageSettings:
     loss: FusionLossConfig = field(default_factory=FusionLossConfig)
     metrics: dict[str, float] = field(default_factory=dict)
     freeze_encoders: bool = True
+    freeze_norm: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""

@@ -140,6 +140,14 @@ class FusionTask(_Task):
         if settings.freeze_encoders:
             self.keep_frozen(model.vi_encoder, model.ir_encoder)
 
+    def on_train_epoch_start(self) -> None:
+        """Keep frozen parts, and batch norm if asked to, in evaluation mode."""
+        super().on_train_epoch_start()
+        if self.settings.freeze_norm:
+            for module in self.model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+
     def fuse(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
         """`(fused, ir, vi)` of a batch, each `(B, in_channels, H, W)`; fused is unclipped."""
         model = self.model
