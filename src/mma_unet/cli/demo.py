@@ -35,6 +35,10 @@ def demo(
     for name, image in (("ir", scene.ir), ("vi", scene.vi), ("fused", fused), ("sheet", sheet)):
         write_image(out / f"{name}.png", image)
     for what, name in (("Infrared", "ir"), ("Visible", "vi"), ("Fused", "fused")):
-        console.print(f"{what + ':':10}{out / name}.png", highlight=False, markup=False)
+        console.print(
+            f"{what + ':':10}{out / name}.png", highlight=False, markup=False, soft_wrap=True
+        )
     sheet_path = out / "sheet.png"
-    console.print(f"All three side by side: {sheet_path}", highlight=False, markup=False)
+    console.print(
+        f"All three side by side: {sheet_path}", highlight=False, markup=False, soft_wrap=True
+    )

@@ -105,7 +105,7 @@ def _start(recipe: Recipe, stages: Sequence[str]) -> MMAUNet | None:
     model = load_model(recipe.start)
     if model.config != recipe.model:
         raise InputError(f"start {recipe.start}: its network is not that of the recipe")
-    return model
+    return model.train()
 
 
 def _claim(out: Path, recipe: Recipe) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from mma_unet.losses import FusionLoss, reconstruction_loss
@@ -24,6 +25,7 @@ class _Task(L.LightningModule):
         super().__init__()
         self.settings = settings
         self.frozen = nn.ModuleList()
+        self.totals: dict[str, tuple[float, int]] = {}
 
     def keep_frozen(self, *modules: nn.Module) -> None:
         """Neither train these modules nor update their batch-norm statistics."""
@@ -45,16 +47,9 @@ class _Task(L.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:  # noqa: ARG002
         """One step; the epoch's means are logged as `train_*`."""
-        return self._step(batch, "train")
-
-    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:  # noqa: ARG002
-        """The validation loss, logged as `val_*`."""
-        self._step(batch, "val")
-
-    def _step(self, batch: dict[str, Any], split: str) -> Tensor:
         losses = self.losses(batch)
         self.log_dict(
-            {f"{split}_{name}": value.detach() for name, value in losses.items()},
+            {f"train_{name}": value.detach() for name, value in losses.items()},
             on_step=False,
             on_epoch=True,
             sync_dist=True,
@@ -62,6 +57,24 @@ class _Task(L.LightningModule):
             prog_bar=True,
         )
         return losses["loss"]
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:  # noqa: ARG002
+        """Add a batch to the validation loss."""
+        count = len(batch["ir"])
+        for name, value in self.losses(batch).items():
+            total, seen = self.totals.get(name, (0.0, 0))
+            self.totals[name] = (total + count * float(value), seen + count)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log `val_*`: means over all pairs, however they were shared out over processes."""
+        parts = [self.totals]
+        if self.trainer.world_size > 1:
+            parts = [{} for _ in range(self.trainer.world_size)]
+            dist.all_gather_object(parts, self.totals)
+        self.totals = {}
+        for name in dict.fromkeys(name for part in parts for name in part):
+            totals, counts = zip(*(part[name] for part in parts if name in part), strict=True)
+            self.log(f"val_{name}", sum(totals) / sum(counts), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
         """AdamW and cosine annealing to zero (paper section 4.1)."""
