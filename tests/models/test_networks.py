@@ -19,8 +19,10 @@ from mma_unet.models import (
     count_parameters,
     fold_batch_norm,
     preset,
+    with_unshuffle,
 )
 from mma_unet.models.blocks import ChannelAttention
+from mma_unet.models.fusion import AsymmetricFusion
 
 
 def images(config: MMAUNetConfig, height: int = 64, width: int = 96) -> tuple[torch.Tensor, ...]:
@@ -181,3 +183,24 @@ def test_folded_batch_norm_computes_the_same() -> None:
     assert any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
     ir, vi = images(model.config)
     torch.testing.assert_close(folded(ir, vi), model(ir, vi), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("pairing", [((1, 2), (2, 3), (3, 4), (4, 5)), ((3, 1), (2, 2), (1, 5))])
+def test_unshuffled_network_computes_what_the_averaging_one_did(pairing: tuple) -> None:
+    config = MMAUNetConfig(width=4, pairing=pairing)
+    model = MMAUNet(config).eval()
+    ir, vi = images(config)
+    wider = with_unshuffle(model)
+    assert wider.config == replace(config, downsampling="unshuffle")
+    assert count_parameters(wider) > count_parameters(model)
+    torch.testing.assert_close(wider(ir, vi), model(ir, vi), atol=1e-5, rtol=1e-5)
+
+
+def test_unshuffling_keeps_what_averaging_loses() -> None:
+    checkers = torch.ones(1, 1, 16, 16)
+    checkers[..., ::2, 1::2] = checkers[..., 1::2, ::2] = 0
+    for name, lost in (("average", True), ("unshuffle", False)):
+        config = MMAUNetConfig(width=1, downsampling=name)
+        down = AsymmetricFusion(config).pairs[0].vi_down
+        both = torch.cat([down(checkers), down(1 - checkers)])
+        assert bool((both[0] - both[1]).abs().max() < 1e-6) is lost

@@ -5,6 +5,7 @@ Reading order follows the paper: `config`, `blocks`, `unet` (stage I), `fusion` 
 """
 
 from mma_unet.models.config import ABLATIONS, PRESETS, MMAUNetConfig, ablation, preset
+from mma_unet.models.convert import with_unshuffle
 from mma_unet.models.fold import fold_batch_norm
 from mma_unet.models.mma_unet import MMAUNet
 from mma_unet.models.profile import count_macs, count_parameters
@@ -36,4 +37,5 @@ __all__ = [
     "read_card",
     "save_model",
     "shipped_models",
+    "with_unshuffle",
 ]

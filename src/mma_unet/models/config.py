@@ -11,6 +11,7 @@ PAPER_PAIRING: tuple[tuple[int, int], ...] = ((1, 2), (2, 3), (3, 4), (4, 5))
 """VI levels 1-4 fused with IR levels 2-5 (paper section 3.2), as (vi_level, ir_level)."""
 
 ATTENTIONS = ("cbam", "none")
+DOWNSAMPLINGS = ("average", "unshuffle")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class MMAUNetConfig:
             the deeper of its two levels, and no two pairs may share that level.
         attention: Channel attention after the addition: `"cbam"` or `"none"`.
         reduction: Bottleneck ratio of the squeeze-and-excitation gates and of the attention.
+        downsampling: How the shallower map of a pair comes down an octave before the 1x1
+            convolution: `"average"` pools and loses what is finer than the deeper level;
+            `"unshuffle"` moves each 2x2 block into the channels, the reverse of the decoder's
+            pixel shuffle, and loses nothing.
 
     Raises:
         ValueError: If a value is out of range or two pairs fuse at the same level.
@@ -44,6 +49,7 @@ class MMAUNetConfig:
     pairing: tuple[tuple[int, int], ...] = PAPER_PAIRING
     attention: str = "cbam"
     reduction: int = 16
+    downsampling: str = "average"
 
     def __post_init__(self) -> None:
         """Normalise the pairing to sorted tuples and check every value."""
@@ -55,6 +61,10 @@ class MMAUNetConfig:
             raise ValueError(f"in_channels must be 1 or 3, not {self.in_channels}")
         if self.attention not in ATTENTIONS:
             raise ValueError(f"attention must be one of {ATTENTIONS}, not {self.attention!r}")
+        if self.downsampling not in DOWNSAMPLINGS:
+            raise ValueError(
+                f"downsampling must be one of {DOWNSAMPLINGS}, not {self.downsampling!r}"
+            )
         if not pairing:
             raise ValueError("pairing must name at least one (vi_level, ir_level) pair")
         for vi, ir in pairing:

@@ -12,12 +12,15 @@ from mma_unet.models.config import MMAUNetConfig
 __all__ = ["AsymmetricFusion", "PairFusion"]
 
 
-def _descend(channels: int, octaves: int) -> nn.Sequential:
-    """Bring a map down by `octaves`: average pooling and a 1x1 convolution for each."""
+def _descend(channels: int, octaves: int, downsampling: str) -> nn.Sequential:
+    """Bring a map down by `octaves`: for each, halve the size, then a 1x1 convolution."""
     steps: list[nn.Module] = []
     for octave in range(octaves):
         width = channels * 2**octave
-        steps += [nn.AvgPool2d(2), nn.Conv2d(width, 2 * width, 1)]
+        if downsampling == "average":
+            steps += [nn.AvgPool2d(2), nn.Conv2d(width, 2 * width, 1)]
+        else:
+            steps += [nn.PixelUnshuffle(2), nn.Conv2d(4 * width, 2 * width, 1)]
     return nn.Sequential(*steps)
 
 
@@ -31,8 +34,12 @@ class PairFusion(nn.Module):
     def __init__(self, config: MMAUNetConfig, vi_level: int, ir_level: int) -> None:
         super().__init__()
         channels = config.channels
-        self.vi_down = _descend(channels[vi_level - 1], max(ir_level - vi_level, 0))
-        self.ir_down = _descend(channels[ir_level - 1], max(vi_level - ir_level, 0))
+        self.vi_down = _descend(
+            channels[vi_level - 1], max(ir_level - vi_level, 0), config.downsampling
+        )
+        self.ir_down = _descend(
+            channels[ir_level - 1], max(vi_level - ir_level, 0), config.downsampling
+        )
         fused = channels[max(vi_level, ir_level) - 1]
         self.attention: nn.Module = (
             ChannelAttention(fused, config.reduction)

@@ -6,6 +6,7 @@ import copy
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from torch import nn
 
 from mma_unet.errors import InputError
 from mma_unet.metrics.objective import MetricObjective
-from mma_unet.models import IRUNet, MMAUNet, VIUNet, load_model, save_model
+from mma_unet.models import IRUNet, MMAUNet, VIUNet, load_model, save_model, with_unshuffle
 from mma_unet.training.callbacks import CurveWriter, SampleGrid
 from mma_unet.training.pairs_data import PairsData, open_splits
 from mma_unet.training.recipe import STAGES, Recipe, StageSettings, load_recipe
@@ -103,6 +104,8 @@ def _start(recipe: Recipe, stages: Sequence[str]) -> MMAUNet | None:
     if "fusion" not in stages:
         raise InputError(f"start {recipe.start}: this recipe has the fusion stage only")
     model = load_model(recipe.start)
+    if recipe.model == replace(model.config, downsampling="unshuffle"):
+        model = with_unshuffle(model)
     if model.config != recipe.model:
         raise InputError(f"start {recipe.start}: its network is not that of the recipe")
     return model.train()
