@@ -14,7 +14,16 @@ from mma_unet.benchmark.comparison import Comparison
 from mma_unet.benchmark.scores import FloatArray
 from mma_unet.benchmark.triples import Array, grey, load
 
-__all__ = ["Scene", "Tile", "Window", "draw_scenes", "pick_evenly", "pick_windows"]
+__all__ = [
+    "Scene",
+    "Tile",
+    "Window",
+    "draw_scenes",
+    "draw_tile",
+    "pick_evenly",
+    "pick_windows",
+    "windows_of",
+]
 
 _TILE = 400
 """Width of a picture in pixels."""
@@ -128,12 +137,17 @@ def _draw(comparison: Comparison, name: str, order: Sequence[int]) -> Scene:
         images.append(fused)
     assert ir is not None
     assert vi is not None
-    stack = np.stack([_standardised(image) for image in images])
-    windows = pick_windows(stack.std(axis=0), grey(ir))
+    windows = windows_of(images, ir)
     shown = [("infrared", True, ir), ("visible", True, vi)]
     shown += [(m.name, False, image) for m, image in zip(methods, images, strict=True)]
     tiles = tuple(_tile(label, source, image, windows) for label, source, image in shown)
     return Scene(name, ir.shape[1], ir.shape[0], windows, tiles)
+
+
+def windows_of(images: Sequence[Array], ir: Array) -> tuple[Window, Window]:
+    """`pick_windows` for the results of several methods on one pair."""
+    stack = np.stack([_standardised(image) for image in images])
+    return pick_windows(stack.std(axis=0), grey(ir))
 
 
 def _standardised(image: Array) -> FloatArray:
@@ -142,7 +156,21 @@ def _standardised(image: Array) -> FloatArray:
     return np.asarray((plain - plain.mean()) / max(float(plain.std()), 1.0), dtype=np.float64)
 
 
-def _tile(name: str, is_source: bool, image: Array, windows: tuple[Window, Window]) -> Tile:
+def _tile(name: str, source: bool, image: Array, windows: tuple[Window, Window]) -> Tile:
+    picture, crops = draw_tile(image, windows)
+    return Tile(name, source, _data_uri(picture), (_data_uri(crops[0]), _data_uri(crops[1])))
+
+
+def draw_tile(image: Array, windows: tuple[Window, Window]) -> tuple[Array, tuple[Array, Array]]:
+    """An image brought to the width of a tile with its two windows framed, and the windows.
+
+    Args:
+        image: `(H, W)` or `(H, W, 3)` `uint8`.
+        windows: Where to zoom in.
+
+    Returns:
+        The picture, 400 pixels wide, and two crops of 200 by 200, all RGB.
+    """
     colour = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
     scale = _TILE / colour.shape[1]
     size = (_TILE, max(1, round(colour.shape[0] * scale)))
@@ -154,8 +182,8 @@ def _tile(name: str, is_source: bool, image: Array, windows: tuple[Window, Windo
             min(round((window.top + window.side) * scale), size[1]) - 1,
         )
         cv2.rectangle(picture, start, end, frame, 2)
-    crops = [_resize(window.cut(colour), (_CROP, _CROP)) for window in windows]
-    return Tile(name, is_source, _data_uri(picture), (_data_uri(crops[0]), _data_uri(crops[1])))
+    first, second = (_resize(window.cut(colour), (_CROP, _CROP)) for window in windows)
+    return picture, (first, second)
 
 
 def _resize(image: Array, size: tuple[int, int]) -> Array:

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 import mma_unet
-from mma_unet.cli import analyze, compare, data, demo, evaluate, fuse, models, train
+from mma_unet.cli import analyze, compare, data, demo, evaluate, fuse, gallery, models, train
 from mma_unet.cli.common import console, errors
 from mma_unet.errors import InputError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command()(fuse.fuse)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
+app.command()(gallery.gallery)
 app.command()(train.train)
 app.command()(models.models)
 app.command()(demo.demo)
