@@ -12,11 +12,13 @@ from mma_unet.losses import (
     FusionLoss,
     FusionLossConfig,
     gradient_loss,
+    pyramid_loss,
     reconstruction_loss,
     saliency_loss,
     sobel_magnitude,
     ssim_loss,
 )
+from mma_unet.pyramid import pyramid_fusion
 
 
 @pytest.fixture
@@ -111,6 +113,28 @@ def test_saliency_asks_for_the_hot_target_and_for_nothing_else() -> None:
     )
     flat = torch.full_like(ir, 0.1)
     assert saliency_loss(vi, flat, vi).item() == 0
+
+
+def test_pyramid_loss_is_zero_for_the_pyramid_alone(triple: tuple[torch.Tensor, ...]) -> None:
+    fused, ir, vi = triple
+    assert pyramid_loss(pyramid_fusion(ir, vi), ir, vi).item() == 0
+    assert pyramid_loss((ir + vi) / 2, ir, vi).item() > 0.01
+    config = FusionLossConfig(mse=0, alpha=0, beta=0, pyramid=2)
+    terms = FusionLoss(config)(fused, ir, vi)
+    assert set(terms) == {"loss", "pyramid"}
+    assert terms["loss"].item() == pytest.approx(2 * pyramid_loss(fused, ir, vi).item())
+
+
+def test_pyramid_takes_each_band_from_where_it_is() -> None:
+    rows = torch.arange(64.0)[:, None].expand(64, 64)
+    fine, coarse = 0.2 * torch.sin(rows * 2.5), 0.2 * torch.sin(rows * 0.25).T
+    ir, vi = (0.5 + wave[None, None] for wave in (fine, coarse))
+    inner = (..., slice(8, -8), slice(8, -8))
+    error = (pyramid_fusion(ir, vi) - (0.5 + fine + coarse))[inner]
+    average = ((ir + vi) / 2 - (0.5 + fine + coarse))[inner]
+    assert error.abs().mean() < 0.4 * average.abs().mean()
+    tiny = torch.rand(1, 1, 3, 5)
+    torch.testing.assert_close(pyramid_fusion(tiny, 1 - tiny), torch.full_like(tiny, 0.5))
 
 
 @pytest.mark.parametrize("change", [{"ssim": "plain"}, {"gradient": "l3"}])

@@ -52,8 +52,8 @@ def _compare(folders: Folders, out: Path, **options: object) -> Comparison:
 
 def test_baselines_always_take_part(folders: Folders, tmp_path: Path) -> None:
     result = _compare(folders, tmp_path / "out")
-    assert [m.name for m in result.methods] == ["even", "thermal", "average", "maximum"]
-    assert result.values.shape == (4, 4, 2)
+    assert [m.name for m in result.methods] == ["even", "thermal", "average", "maximum", "pyramid"]
+    assert result.values.shape == (5, 4, 2)
     assert result.names == ("a", "b", "c2", "c10")
     assert notices(result) == ["4 images are too few for the intervals to be trusted."]
     summary = result.summary()
@@ -337,7 +337,7 @@ def test_our_own_weights_take_part(folders: Folders, tmp_path: Path, weights: Pa
     out = tmp_path / "out"
     models = {"ours": str(weights)}
     result = compare(folders.ir, folders.vi, {}, out, models=models, suite="psnr")
-    assert [m.name for m in result.methods] == ["ours", "average", "maximum"]
+    assert [m.name for m in result.methods] == ["ours", "average", "maximum", "pyramid"]
     fused = out / "fused" / "ours" / "a.png"
     assert read_image(fused).shape == (52, 64)
     before = fused.stat().st_mtime_ns

@@ -204,3 +204,15 @@ def test_unshuffling_keeps_what_averaging_loses() -> None:
         down = AsymmetricFusion(config).pairs[0].vi_down
         both = torch.cat([down(checkers), down(1 - checkers)])
         assert bool((both[0] - both[1]).abs().max() < 1e-6) is lost
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_blend_starts_from_the_average_and_passes_detail_by(channels: int) -> None:
+    config = MMAUNetConfig(width=4, in_channels=channels, head="blend")
+    model = MMAUNet(config).eval()
+    ir, vi = images(config)
+    torch.nn.init.zeros_(model.decoder.to_image.weight)
+    torch.testing.assert_close(model(ir, vi), (ir + vi) / 2)
+    with torch.no_grad():
+        model.decoder.to_image.bias[:] = torch.tensor([1.0, -0.5, 0.25]).repeat_interleave(channels)
+    torch.testing.assert_close(model(ir, vi), ir - 0.5 * vi + 0.25)

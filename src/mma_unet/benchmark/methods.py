@@ -100,8 +100,12 @@ def from_folder(name: str, folder: Path, pairing: Pairing, vi: Path) -> Method:
 
 
 def baselines(pairs: Sequence[Pair]) -> list[Method]:
-    """The pixel average and the pixel maximum."""
-    about = {"average": "pixel average, ties rounded to even", "maximum": "pixel maximum"}
+    """The pixel average, the pixel maximum and the Laplacian pyramid."""
+    about = {
+        "average": "pixel average, ties rounded to even",
+        "maximum": "pixel maximum",
+        "pyramid": "Laplacian pyramid of 5 bands, stronger detail, average base",
+    }
     return [
         Method(
             rule,

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from mma_unet.data import Pairing, find_pairs, from_float, read_image, to_float
 from mma_unet.data.images import luminance
 from mma_unet.errors import InputError
+from mma_unet.pyramid import pyramid_fusion
 
 __all__ = ["BASELINES", "Triple", "fused_by_visible", "grey", "load", "match", "stretched"]
 
@@ -28,9 +30,18 @@ def _maximum(ir: Grey, vi: Grey) -> Grey:
     return np.maximum(ir, vi)
 
 
-BASELINES: dict[str, Callable[[Grey, Grey], Grey]] = {"average": _average, "maximum": _maximum}
+def _pyramid(ir: Grey, vi: Grey) -> Grey:
+    sources = (torch.from_numpy(to_float(image, "source"))[None, None] for image in (ir, vi))
+    return from_float(pyramid_fusion(*sources)[0, 0].numpy(), np.uint8)
+
+
+BASELINES: dict[str, Callable[[Grey, Grey], Grey]] = {
+    "average": _average,
+    "maximum": _maximum,
+    "pyramid": _pyramid,
+}
 """Fusion without any learning, of two grey images: the mean, ties rounded to even so that
-the whole does not grow brighter, and the larger."""
+the whole does not grow brighter; the larger; and the stronger detail of a Laplacian pyramid."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ PAPER_PAIRING: tuple[tuple[int, int], ...] = ((1, 2), (2, 3), (3, 4), (4, 5))
 
 ATTENTIONS = ("cbam", "none")
 DOWNSAMPLINGS = ("average", "unshuffle")
+HEADS = ("image", "blend")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ class MMAUNetConfig:
             convolution: `"average"` pools and loses what is finer than the deeper level;
             `"unshuffle"` moves each 2x2 block into the channels, the reverse of the decoder's
             pixel shuffle, and loses nothing.
+        head: What the last 1x1 convolution yields: `"image"`, the fused image itself as in the
+            paper, or `"blend"`, three maps a, b, c of which `a * IR + b * VI + c` is the fused
+            image, so that fine detail need not pass through the network.
 
     Raises:
         ValueError: If a value is out of range or two pairs fuse at the same level.
@@ -50,6 +54,7 @@ class MMAUNetConfig:
     attention: str = "cbam"
     reduction: int = 16
     downsampling: str = "average"
+    head: str = "image"
 
     def __post_init__(self) -> None:
         """Normalise the pairing to sorted tuples and check every value."""
@@ -65,6 +70,8 @@ class MMAUNetConfig:
             raise ValueError(
                 f"downsampling must be one of {DOWNSAMPLINGS}, not {self.downsampling!r}"
             )
+        if self.head not in HEADS:
+            raise ValueError(f"head must be one of {HEADS}, not {self.head!r}")
         if not pairing:
             raise ValueError("pairing must name at least one (vi_level, ir_level) pair")
         for vi, ir in pairing:

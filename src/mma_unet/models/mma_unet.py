@@ -55,12 +55,16 @@ class FusionDecoder(nn.Module):
             else DoubleConv(2 * channels[level - 1], channels[level - 1])
             for level, slot in zip(levels, self.slots, strict=True)
         )
-        self.to_image = nn.Conv2d(config.width, config.in_channels, 1)
+        blends = config.head == "blend"
+        self.to_image = nn.Conv2d(config.width, config.in_channels * (3 if blends else 1), 1)
         if self.to_image.bias is not None:
-            nn.init.constant_(self.to_image.bias, 0.5)  # start from mid-grey, inside the range
+            # Start inside the range: from mid-grey, or from the average of the sources.
+            nn.init.constant_(self.to_image.bias, 0.5)
+            if blends:
+                nn.init.zeros_(self.to_image.bias[2 * config.in_channels :])
 
     def forward(self, fused: Sequence[Tensor]) -> Tensor:
-        """Fused maps in the order of `config.pairing` to an unclipped image."""
+        """Fused maps in the order of `config.pairing` to what the head takes (`MMAUNet.decode`)."""
         x = fused[self.start]
         for up, block, slot in zip(self.ups, self.blocks, self.slots, strict=True):
             x = up(x)
@@ -139,8 +143,21 @@ class MMAUNet(
             The fused image of the same shape, nominally in [0, 1] but not clipped.
         """
         ir_features, vi_features = self.encode(ir, vi)
-        fused: Tensor = self.decoder(self.fusion(vi_features, ir_features))
-        return fused
+        return self.decode(ir, vi, ir_features, vi_features)
+
+    def decode(
+        self,
+        ir: Tensor,
+        vi: Tensor,
+        ir_features: Sequence[Tensor],
+        vi_features: Sequence[Tensor],
+    ) -> Tensor:
+        """The fused image of two images and their features; shapes as in `forward`."""
+        maps: Tensor = self.decoder(self.fusion(vi_features, ir_features))
+        if self.config.head == "image":
+            return maps
+        a, b, c = maps.to(ir.dtype).chunk(3, dim=1)
+        return a * ir + b * vi + c
 
     def forward_padded(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Like `forward` for any height and width: pad by replication, fuse, crop back."""
