@@ -37,7 +37,8 @@ def _sample(name: str, guided: bool, ir_cut: int, vi_cut: int, shift: int = 0) -
     for column in range(34):
         cross[places[min(column + shift, 33)], column] = 0.5
     ir, vi = _two_blocks(ir_cut, len(ir_layers)), _two_blocks(vi_cut, 34)
-    return Sample(name, guided, name[-1], VI, ir_layers, {"ir": ir, "vi": vi, "cross": cross})
+    matrices = {"ir": ir, "vi": vi, "cross": cross, "images": np.array([[0.25]])}
+    return Sample(name, guided, name[-1], VI, ir_layers, matrices)
 
 
 def _by_key(found: list[Finding]) -> dict[str, Finding]:
@@ -85,6 +86,7 @@ def test_the_verdict_of_trainings_that_are_as_the_paper_says() -> None:
         *(_sample(f"p{k}", False, _paper_to_operations(30, False), vi_cut, 7) for k in range(2)),
     ]
     found = _by_key(findings(samples))
+    assert found["images"].mean == 0.25
     assert found["distinct_vi"].values == (12, 12)
     assert found["distinct_ir_guided"].values == (22, 22)
     assert found["distinct_ir_plain"].values == (30, 30)

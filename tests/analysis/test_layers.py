@@ -127,6 +127,7 @@ def test_the_matrices_of_one_batch_are_cka(tmp_path: Path, guided: bool) -> None
     with torch.inference_mode():
         guide = encoders.vi(y)
         vi_maps, ir_maps = _naive(encoders.vi, y, []), _naive(encoders.ir, x, guide)
+    assert float(found["images"][0, 0]) == pytest.approx(float(cka(x, y)), abs=1e-9)
     assert found["cross"].shape == (len(ir_maps), len(vi_maps))
     for i, j in ((0, 0), (12, 30), (33, 5)):
         assert found["cross"][i, j] == pytest.approx(float(cka(ir_maps[i], vi_maps[j])), abs=1e-9)

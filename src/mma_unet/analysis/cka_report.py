@@ -47,7 +47,7 @@ class Sample:
         vi_digest: Digest of the VI encoder, as trainings may share one.
         vi_layers: Operations of the VI encoder.
         ir_layers: Operations of the IR encoder.
-        matrices: By name, `vi` and `ir` square, `cross` IR by VI.
+        matrices: By name, `vi` and `ir` square, `cross` IR by VI, `images` of shape (1, 1).
     """
 
     name: str
@@ -225,7 +225,8 @@ def findings(samples: Sequence[Sample]) -> list[Finding]:
         samples: Trainings of one kind or of both.
     """
     stacks = stack(samples)
-    found: list[Finding] = []
+    images = float(samples[0].matrices["images"][0, 0])
+    found = [Finding("images", "CKA of the IR and VI images themselves", (images,), math.nan)]
     cuts: dict[str, list[float]] = {}
     for key, what, paper in (
         ("vi", "VI turns distinct after layer", 12),

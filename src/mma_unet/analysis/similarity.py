@@ -1,7 +1,7 @@
 """CKA of all pairs of layers of a pair of encoders, over the minibatches of a set of image pairs.
 
-One pass over the images serves the three matrices of a training: VI with VI, IR with IR, and IR
-with VI. What has been accumulated is kept in a file after each batch, so that an interrupted run
+One pass over the images serves all matrices of a training: VI with VI, IR with IR, and IR with VI.
+What has been accumulated is kept in a file after each batch, so that an interrupted run
 goes on where it was.
 """
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mma_unet.analysis.cka import MinibatchCKA
+from mma_unet.analysis.cka import MinibatchCKA, gram
 from mma_unet.analysis.encoders import Encoders
 from mma_unet.analysis.layers import encode_with_grams, operations
 from mma_unet.data import Pair, PairedImages
@@ -25,8 +25,8 @@ from mma_unet.errors import InputError
 
 __all__ = ["MATRICES", "Batches", "CentreSquare", "accumulate", "load_sums", "matrices"]
 
-MATRICES = ("vi", "ir", "cross")
-"""VI by VI, IR by IR, and IR (rows) by VI (columns)."""
+MATRICES = ("vi", "ir", "cross", "images")
+"""VI by VI, IR by IR, IR (rows) by VI (columns), and the IR by the VI images themselves."""
 
 _SUMS = ("cross", "self_a", "self_b")
 
@@ -129,6 +129,7 @@ def accumulate(
         sums["vi"].update(vi_grams, vi_grams)
         sums["ir"].update(ir_grams, ir_grams)
         sums["cross"].update(ir_grams, vi_grams)
+        sums["images"].update([gram(ir)], [gram(vi)])
         _save_sums(sums, cache)
         yield index + 1
 
@@ -142,7 +143,7 @@ def matrices(encoders: Encoders, cache: Path) -> dict[str, np.ndarray]:
     found = {name: total.compute().numpy() for name, total in load_sums(cache).items()}
     vi = len(operations(len(encoders.vi.levels), guided=False))
     ir = len(operations(len(encoders.ir.levels), guided=encoders.config.guided))
-    if [found[name].shape for name in MATRICES] != [(vi, vi), (ir, ir), (ir, vi)]:
+    if [found[name].shape for name in MATRICES] != [(vi, vi), (ir, ir), (ir, vi), (1, 1)]:
         raise RuntimeError(f"{cache} is of other encoders")
     return found
 

@@ -39,7 +39,6 @@ def cka(
     pairs: Annotated[int, typer.Option(min=4, help="Image pairs, at even steps.")] = 160,
     batch_size: Annotated[int, typer.Option(min=4, help="Pairs in a minibatch.")] = 32,
     size: Annotated[int, typer.Option(min=16, help="Side of the central squares, pixels.")] = 128,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
 ) -> None:
     """Compare all layers of IR-UNet and VI-UNet by CKA (paper Fig. 1 and 4).
@@ -56,7 +55,7 @@ def cka(
     check_writable(out)
     step = max(len(found) / pairs, 1.0)
     chosen = [found[int(i * step)] for i in range(min(pairs, len(found)))]
-    samples = _measure(sources, chosen, out / "cache", size, batch_size, device, progress)
+    samples = _measure(sources, chosen, out / "cache", size, batch_size, progress)
     try:
         stack(samples)
     except ValueError as error:
@@ -89,7 +88,6 @@ def _measure(
     cache: Path,
     size: int,
     batch_size: int,
-    device: str,
     progress: bool,
 ) -> list[Sample]:
     """The matrices of every source, from the cache as far as they are there."""
@@ -110,7 +108,7 @@ def _measure(
         for number, source in enumerate(sources):
             bar.update(task, description=Path(source.name).name)
             file = cache / f"{digest(source.vi, source.ir)}-{mark}.npz"
-            for done in accumulate(source, batches, file, device=device):
+            for done in accumulate(source, batches, file):
                 bar.update(task, completed=number * len(batches) + done)
             samples.append(
                 Sample(
@@ -173,7 +171,7 @@ def _table(numbers: Sequence[Finding], title: str) -> Table:
             number.text,
             f"{number.mean:.{digits}f}",
             "" if math.isnan(number.spread) else f"{number.spread:.{digits}f}",
-            "" if number.key.startswith("guidance") else str(len(number.values)),
+            "" if number.key.startswith(("guidance", "images")) else str(len(number.values)),
             "" if number.paper is None else f"{number.paper:g}",
             number.agrees,
         )
