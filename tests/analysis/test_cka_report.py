@@ -7,14 +7,13 @@ import pytest
 
 from mma_unet.analysis.cka_report import (
     Finding,
-    Sample,
     findings,
     last_shallow,
     ridge_lag,
-    stack,
 )
 from mma_unet.analysis.layers import operations, paper_layers
 from mma_unet.analysis.plots import figures
+from mma_unet.analysis.stacks import Sample, stack
 
 VI = operations(5, guided=False)
 

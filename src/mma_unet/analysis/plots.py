@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mma_unet.analysis.cka_report import Stack, last_shallow
+from mma_unet.analysis.cka_report import last_shallow
 from mma_unet.analysis.layers import Layer
+from mma_unet.analysis.stacks import Stack
 
 __all__ = ["Panel", "figures", "heatmaps", "save_figure"]
 
@@ -44,7 +45,7 @@ def figures(stacks: Mapping[str, Stack], indexing: str) -> dict[str, Any]:
     """The paper's figures, as far as the trainings allow.
 
     Args:
-        stacks: From `mma_unet.analysis.cka_report.stack`.
+        stacks: From `mma_unet.analysis.stacks.stack`.
         indexing: `"paper"` or `"operations"`.
 
     Returns:

@@ -17,8 +17,9 @@ from mma_unet.cli.common import check_writable, console, cost, errors, need
 from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
-    from mma_unet.analysis.cka_report import Finding, Sample
+    from mma_unet.analysis.cka_report import Finding
     from mma_unet.analysis.encoders import Encoders
+    from mma_unet.analysis.stacks import Sample
     from mma_unet.data import Pair
 
 _CODE = {"analysis": "*.py", "models": "*.py", "data": "*.py"}
@@ -46,7 +47,8 @@ def cka(
     Give several trainings of a kind to get the spread over seeds. A rerun goes on where it was.
     """
     need("matplotlib", extra="report")
-    from mma_unet.analysis.cka_report import findings, stack
+    from mma_unet.analysis.cka_report import findings
+    from mma_unet.analysis.stacks import stack
     from mma_unet.data import find_pairs
 
     start = time.monotonic()
@@ -91,10 +93,10 @@ def _measure(
     progress: bool,
 ) -> list[Sample]:
     """The matrices of every source, from the cache as far as they are there."""
-    from mma_unet.analysis.cka_report import Sample
     from mma_unet.analysis.encoders import digest
     from mma_unet.analysis.layers import operations
     from mma_unet.analysis.similarity import Batches, accumulate, matrices
+    from mma_unet.analysis.stacks import Sample
     from mma_unet.benchmark.cache import code_stamp, stamp
 
     batches = Batches(pairs, size=size, batch=batch_size)
@@ -133,8 +135,8 @@ def _write(
     """Plots, `matrices.npz` and `verdict.json`."""
     import numpy as np
 
-    from mma_unet.analysis.cka_report import INDEXINGS, stack
     from mma_unet.analysis.plots import figures, save_figure
+    from mma_unet.analysis.stacks import INDEXINGS, stack
     from mma_unet.benchmark.files import write_text
 
     stacks = stack(samples)
