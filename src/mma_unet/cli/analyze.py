@@ -10,6 +10,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from mma_unet.cli import analyze_cka, analyze_features
 from mma_unet.cli.common import console, errors
 from mma_unet.errors import InputError
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mma_unet.data import Pair
 
 app = typer.Typer(name="analyze", help="Look into metrics and networks.", no_args_is_help=True)
+app.command()(analyze_cka.cka)
+app.command()(analyze_features.features)
 
 _CODE = {"metrics": "*.py", "analysis": "frontier.py", "data": "images.py"}
 """The code that makes an optimum and scores it."""
@@ -29,11 +32,6 @@ class _Key(NamedTuple):
     objective: str
     steps: str
     stamp: str
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `frontier` a sub-command while it is the only one."""
 
 
 @app.command("frontier")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 from rich.console import Console
 
 from mma_unet.errors import InputError
 
-__all__ = ["check_writable", "console", "errors", "need"]
+__all__ = ["check_writable", "console", "cost", "errors", "need"]
 
 console = Console()
 errors = Console(stderr=True)
@@ -42,3 +44,15 @@ def check_writable(folder: Path) -> None:
         raise InputError(
             f"{folder}: cannot write there ({error.strerror}): choose another folder for -o"
         ) from error
+
+
+def cost(start: float) -> str:
+    """Wall time since `start` (of `time.monotonic`) and the peak memory of this process."""
+    text = f"Took {time.monotonic() - start:.1f} s"
+    try:
+        import resource
+    except ImportError:  # Windows
+        return text
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    scale = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
+    return f"{text}, peak memory {peak * scale / 1e6:.0f} MB"
