@@ -64,7 +64,7 @@ class FusionDecoder(nn.Module):
                 nn.init.zeros_(self.to_image.bias[2 * config.in_channels :])
 
     def forward(self, fused: Sequence[Tensor]) -> Tensor:
-        """Fused maps in the order of `config.pairing` to what the head takes (`MMAUNet.decode`)."""
+        """Fused maps in the order of `config.pairing` to what `MMAUNet.compose` takes."""
         x = fused[self.start]
         for up, block, slot in zip(self.ups, self.blocks, self.slots, strict=True):
             x = up(x)
@@ -143,17 +143,10 @@ class MMAUNet(
             The fused image of the same shape, nominally in [0, 1] but not clipped.
         """
         ir_features, vi_features = self.encode(ir, vi)
-        return self.decode(ir, vi, ir_features, vi_features)
+        return self.compose(self.decoder(self.fusion(vi_features, ir_features)), ir, vi)
 
-    def decode(
-        self,
-        ir: Tensor,
-        vi: Tensor,
-        ir_features: Sequence[Tensor],
-        vi_features: Sequence[Tensor],
-    ) -> Tensor:
-        """The fused image of two images and their features; shapes as in `forward`."""
-        maps: Tensor = self.decoder(self.fusion(vi_features, ir_features))
+    def compose(self, maps: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
+        """The fused image from what the decoder yields and, with a blend head, the sources."""
         if self.config.head == "image":
             return maps
         a, b, c = maps.to(ir.dtype).chunk(3, dim=1)
