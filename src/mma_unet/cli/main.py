@@ -12,7 +12,18 @@ import typer
 from rich.markup import escape
 
 import mma_unet
-from mma_unet.cli import analyze, compare, data, demo, evaluate, fuse, models, train
+from mma_unet.cli import (
+    ablate,
+    analyze,
+    asymmetry,
+    compare,
+    data,
+    demo,
+    evaluate,
+    fuse,
+    models,
+    train,
+)
 from mma_unet.cli.common import console, errors
 from mma_unet.errors import InputError
 
@@ -30,8 +41,10 @@ app.command()(fuse.fuse)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(train.train)
+app.command()(ablate.ablate)
 app.command()(models.models)
 app.command()(demo.demo)
+analyze.app.command("asymmetry")(asymmetry.asymmetry)
 app.add_typer(data.app)
 app.add_typer(analyze.app)
 
