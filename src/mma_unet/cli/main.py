@@ -12,7 +12,19 @@ import typer
 from rich.markup import escape
 
 import mma_unet
-from mma_unet.cli import analyze, compare, data, demo, evaluate, fuse, gallery, models, train
+from mma_unet.cli import (
+    ablate,
+    analyze,
+    asymmetry,
+    compare,
+    data,
+    demo,
+    evaluate,
+    fuse,
+    gallery,
+    models,
+    train,
+)
 from mma_unet.cli.common import console, errors
 from mma_unet.errors import InputError
 
@@ -31,8 +43,10 @@ app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(gallery.gallery)
 app.command()(train.train)
+app.command()(ablate.ablate)
 app.command()(models.models)
 app.command()(demo.demo)
+analyze.app.command("asymmetry")(asymmetry.asymmetry)
 app.add_typer(data.app)
 app.add_typer(analyze.app)
 

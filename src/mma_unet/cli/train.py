@@ -17,7 +17,11 @@ def train(
     config: Annotated[Path, typer.Option(help="Recipe, e.g. configs/small.yaml.")],
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME.")] = None,
     stage: Annotated[
-        list[str] | None, typer.Option(help="vi, ir or fusion; may be given again. Default: all.")
+        list[str] | None, typer.Option(help="vi, ir, search or fusion; may be given again.")
+    ] = None,
+    pairing: Annotated[
+        str | None,
+        typer.Option(help="Which levels to fuse: given (by the recipe), auto, learned or cka."),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data sets.")] = None,
     set_: Annotated[
@@ -32,6 +36,7 @@ def train(
 ) -> None:
     """Train by a recipe; run the same command again to resume after an interruption."""
     need("lightning", extra="train")
+    from mma_unet.analysis.asymmetry import choose_by_cka
     from mma_unet.training import STAGES, load_recipe
     from mma_unet.training import train as run
 
@@ -50,12 +55,15 @@ def train(
         overrides["data.root"] = str(data)
     if devices != "auto" and not devices.isdecimal():
         raise InputError(f"--devices {devices}: give a number or auto")
+    if pairing is not None:
+        overrides["pairing"] = pairing
     recipe = load_recipe(config, overrides)
     weights = run(
         recipe,
         out if out is not None else Path("runs") / recipe.name,
         stages=stage or STAGES,
         progress=progress,
+        choosers={"cka": choose_by_cka},
         accelerator=accelerator,
         devices=devices if devices == "auto" else int(devices),
         num_nodes=num_nodes,

@@ -30,6 +30,9 @@ _ANY_FOLDER = (
             ("thermal", "visible"),
             ("thermal", "rgb"),
             ("ir", "rgb"),
+            ("ct", "mri"),  # medical pairs: the functional or other modality, and the MRI
+            ("pet", "mri"),
+            ("spect", "mri"),
         )
     ),
 )  # fmt: skip

@@ -30,17 +30,20 @@ def open_splits(specs: tuple[str, ...], root: str | Path) -> list[Pair]:
     """
     pairs: list[Pair] = []
     for spec in specs:
-        match = re.fullmatch(r"([^\[\]]+)(?:\[(-?\d+)?:(-?\d+)?\])?", spec)
+        match = re.fullmatch(r"([^\[\]]+)(?:\[(-?\d+)?:(-?\d+)?(?::(\d+))?\])?", spec)
         if match is None:
-            raise InputError(f"{spec}: not a data split; write NAME/SPLIT or NAME/SPLIT[a:b]")
-        path, start, stop = match.groups()
+            raise InputError(f"{spec}: not a data split; write NAME/SPLIT or NAME/SPLIT[a:b:step]")
+        path, *cuts = match.groups()
         name, _, split = path.rpartition("/")
         if not name or split not in (*SPLITS, "all"):
             name, split = path, "all"
         found = open_dataset(name, Path(root), split)
         for lonely in (*found.unpaired_ir, *found.unpaired_vi):
             log.warning("%s has no partner and is left out", lonely)
-        pairs += found.pairs[slice(int(start) if start else None, int(stop) if stop else None)]
+        start, stop, step = (int(cut) if cut else None for cut in cuts)
+        if step == 0:
+            raise InputError(f"{spec}: a step of 0 goes nowhere; leave it out")
+        pairs += found.pairs[start:stop:step]
     return pairs
 
 
@@ -95,7 +98,7 @@ class PairsData(L.LightningDataModule):
     def __init__(self, settings: DataSettings, *, channels: int, seed: int) -> None:
         super().__init__()
         self.settings, self.seed = settings, seed
-        self.train_pairs = open_splits(settings.train, settings.root)
+        self.train_pairs = settings.repeat * open_splits(settings.train, settings.root)
         self.val_pairs = open_splits(settings.val, settings.root)
         options: dict[str, Any] = {"channels": channels, "cache": settings.cache, "seed": seed}
         augment = PairedAugment(settings.crop, scale=settings.scale)

@@ -14,12 +14,18 @@ from mma_unet.errors import InputError
 from mma_unet.losses import FusionLossConfig
 from mma_unet.models import MMAUNetConfig, preset
 
-__all__ = ["STAGES", "DataSettings", "Recipe", "StageSettings", "load_recipe"]
+__all__ = ["PAIRINGS", "STAGES", "DataSettings", "Recipe", "StageSettings", "load_recipe"]
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 STAGES = ("vi", "ir", "fusion")
 """In the order they run: VI-UNet, IR-UNet (guided by the frozen VI-UNet), fusion."""
+
+PAIRINGS = ("given", "auto", "learned", "cka")
+"""How the pairing is found: as the model has it, or chosen between stage I and stage II."""
+
+AUTO = "learned"
+"""What `"auto"` stands for; see docs/asymmetry.md for why."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class DataSettings:
         batch_size: Global batch, over all processes.
         workers: Loader processes.
         cache: Keep decoded images in memory (about 0.6 MB per 480x640 luminance pair).
+        repeat: How often each training pair comes up in an epoch, for very small sets.
     """
 
     root: str = "data"
@@ -49,10 +56,11 @@ class DataSettings:
     batch_size: int = 8
     workers: int = 0
     cache: bool = True
+    repeat: int = 1
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        _positive(self, "crop", "val_crop", "batch_size")
+        _positive(self, "crop", "val_crop", "batch_size", "repeat")
         if self.workers < 0 or not 0 < self.scale[0] <= self.scale[1] <= 1:
             raise ValueError("workers must be 0 or more, and scale 0 < low <= high <= 1")
 
@@ -73,6 +81,7 @@ class StageSettings:
             does.
         freeze_norm: Fusion stage only: train with the batch-norm statistics that inference uses,
             and leave them as they are; for the end of a training.
+        settle: Fusion stage only: do so in the last so many epochs.
     """
 
     epochs: int = 100
@@ -83,10 +92,13 @@ class StageSettings:
     metrics: dict[str, float] = field(default_factory=dict)
     freeze_encoders: bool = True
     freeze_norm: bool = False
+    settle: int = 0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         _positive(self, "epochs", "val_every")
+        if not 0 <= self.settle <= self.epochs:
+            raise ValueError(f"settle must be in 0..{self.epochs} epochs, not {self.settle}")
         if self.lr <= 0 or self.weight_decay < 0:
             raise ValueError("lr must be above 0 and weight_decay 0 or more")
 
@@ -104,6 +116,9 @@ class Recipe:
         vi: Stage I, VI-UNet.
         ir: Stage I, IR-UNet.
         fusion: Stage II.
+        pairing: `"given"` takes the pairing of `model`; `"learned"` and `"cka"` choose one from
+            the trained encoders before stage II; `"auto"` is the one of them that did better.
+        search: Budget of choosing by learning; that of `fusion` by default.
         seed: Seeds weights, shuffling and augmentation.
         precision: Lightning's: `"32-true"` or `"bf16-mixed"`.
     """
@@ -114,6 +129,8 @@ class Recipe:
     vi: StageSettings = field(default_factory=StageSettings)
     ir: StageSettings = field(default_factory=StageSettings)
     fusion: StageSettings = field(default_factory=lambda: StageSettings(lr=1e-4))
+    pairing: str = "given"
+    search: StageSettings | None = None
     start: str | None = None
     seed: int = 0
     precision: str = "bf16-mixed"
@@ -127,6 +144,10 @@ class Recipe:
             raise ValueError("seed must be 0 or more")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
+        if self.pairing not in PAIRINGS:
+            raise ValueError(f"pairing must be one of {', '.join(PAIRINGS)}, not {self.pairing!r}")
+        if self.pairing != "given" and self.start is not None:
+            raise ValueError("a recipe with start has its pairing; leave out pairing")
         default = StageSettings()
         for stage in (self.vi, self.ir):
             if stage.loss != default.loss or stage.metrics:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,16 @@ from mma_unet.errors import InputError
 from mma_unet.metrics.objective import MetricObjective
 from mma_unet.models import IRUNet, MMAUNet, VIUNet, load_model, save_model, with_unshuffle
 from mma_unet.training.callbacks import CurveWriter, SampleGrid
+from mma_unet.training.pairing import (
+    Chooser,
+    PairingChoice,
+    PairingTask,
+    read_choice,
+    soft_model,
+    write_choice,
+)
 from mma_unet.training.pairs_data import PairsData, open_splits
-from mma_unet.training.recipe import STAGES, Recipe, StageSettings, load_recipe
+from mma_unet.training.recipe import AUTO, STAGES, Recipe, StageSettings, load_recipe
 from mma_unet.training.scoring import score_model
 from mma_unet.training.sync_norm import SyncBatchNormCPU
 from mma_unet.training.tasks import FusionTask, ReconstructionTask
@@ -42,19 +50,28 @@ def train(
     *,
     stages: Sequence[str] = STAGES,
     progress: bool = True,
+    data: PairsData | None = None,
+    choosers: Mapping[str, Chooser] | None = None,
+    callbacks: Sequence[Callback] = (),
     **trainer_options: Any,
 ) -> Path | None:
     """Train by `recipe` into the folder `out`; run it again to resume after an interruption.
 
     Each stage leaves `curve.csv`, TensorBoard logs, samples, a checkpoint of the last epoch and,
     when finished, `weights.safetensors` in `out/STAGE`. A finished stage is not run again. The
-    last stage writes `out/NAME.safetensors`, the weights with their card.
+    last stage writes `out/NAME.safetensors`, the weights with their card. If the recipe wants the
+    pairing chosen, that happens before fusion and is kept in `out/pairing.json`.
 
     Args:
         recipe: What to do.
         out: Run folder.
         stages: Which of `"vi"`, `"ir"`, `"fusion"` to run; they need the earlier ones finished.
+            `"search"` chooses the pairing and stops there.
         progress: Show a progress bar.
+        data: The loaders of the recipe, if they are at hand from a run with the same data and
+            seed: what they have read is not read again.
+        choosers: Ways to choose a pairing besides `"learned"`; `mma_unet.analysis` has `"cka"`.
+        callbacks: More Lightning callbacks.
         **trainer_options: Passed to `lightning.Trainer`: `devices`, `num_nodes`, `accelerator`,
             `strategy`, ...
 
@@ -65,17 +82,26 @@ def train(
         InputError: If `out` holds a run of another recipe, an earlier stage is missing, or the
             data is.
     """
-    unknown = set(stages) - set(STAGES)
+    unknown = set(stages) - {*STAGES, "search"}
     if unknown:
-        raise InputError(f"unknown stage(s) {', '.join(sorted(unknown))}; use vi, ir, fusion")
+        names = ", ".join(sorted(unknown))
+        raise InputError(f"unknown stage(s) {names}; use vi, ir, search, fusion")
     out = Path(out)
     # Whatever can be wrong is found before the first step, and before the folder is claimed.
-    data = PairsData(recipe.data, channels=recipe.model.in_channels, seed=recipe.seed)
+    if data is None:
+        data = PairsData(recipe.data, channels=recipe.model.in_channels, seed=recipe.seed)
+    elif (data.settings, data.seed) != (recipe.data, recipe.seed):
+        raise ValueError("data is that of another recipe")
     open_splits(recipe.data.test, recipe.data.root)
     MetricObjective(recipe.fusion.metrics)
+    method = AUTO if recipe.pairing == "auto" else recipe.pairing
+    if "search" in stages and method == "given":
+        raise InputError("stage search: the recipe gives its pairing; set pairing to auto")
+    if method not in ("given", "learned", *(choosers or {})):
+        raise InputError(f"pairing {method}: this way to choose is not at hand here; use learned")
     start = _start(recipe, stages)
     _claim(out, recipe)
-    run = _Run(recipe, out, data, progress, trainer_options)
+    run = _Run(recipe, out, data, progress, [*callbacks], trainer_options)
 
     if start is not None:
         run.stage("fusion", start, FusionTask(start, recipe.fusion), True)
@@ -83,16 +109,22 @@ def train(
     run.seed("vi")
     vi_unet = VIUNet(recipe.model)
     run.stage("vi", vi_unet, ReconstructionTask(vi_unet, recipe.vi), "vi" in stages)
-    if not {"ir", "fusion"} & set(stages):
+    if not {"ir", "search", "fusion"} & set(stages):
         return None
     run.seed("ir")
     ir_unet = IRUNet(recipe.model)
     guide = vi_unet if recipe.model.guided else None
     run.stage("ir", ir_unet, ReconstructionTask(ir_unet, recipe.ir, guide), "ir" in stages)
+    if not {"search", "fusion"} & set(stages):
+        return None
+    config = recipe.model
+    if method != "given":
+        choice = run.choose(method, vi_unet, ir_unet, choosers or {})
+        config = replace(config, pairing=choice.pairing)
     if "fusion" not in stages:
         return None
     run.seed("fusion")
-    model = MMAUNet.from_stage_one(vi_unet, ir_unet)
+    model = MMAUNet.from_stage_one(vi_unet, ir_unet, config)
     run.stage("fusion", model, FusionTask(model, recipe.fusion), True)
     return run.finish(model)
 
@@ -141,10 +173,16 @@ class _Run:
     """The state shared by the stages of one run."""
 
     def __init__(
-        self, recipe: Recipe, out: Path, data: PairsData, progress: bool, options: dict[str, Any]
+        self,
+        recipe: Recipe,
+        out: Path,
+        data: PairsData,
+        progress: bool,
+        callbacks: list[Callback],
+        options: dict[str, Any],
     ) -> None:
         self.recipe, self.out, self.data = recipe, out, data
-        self.progress, self.options = progress, options
+        self.progress, self.callbacks, self.options = progress, callbacks, options
         self.is_main = _is_first()
         self.device = torch.device("cpu")
 
@@ -160,7 +198,7 @@ class _Run:
             network.load_state_dict(load_file(done))
         elif wanted:
             folder.mkdir(parents=True, exist_ok=True)
-            self._fit(task, folder, getattr(self.recipe, name))
+            self._fit(task, folder, getattr(self.recipe, name) or self.recipe.fusion)
             if self.is_main:
                 part = done.with_suffix(".part")
                 state = {k: v.cpu().contiguous() for k, v in network.state_dict().items()}
@@ -169,6 +207,26 @@ class _Run:
         else:
             raise InputError(f"{self.out}: stage {name!r} has not been trained; run it first")
         network.requires_grad_(True)
+
+    def choose(
+        self, method: str, vi_unet: VIUNet, ir_unet: IRUNet, choosers: Mapping[str, Chooser]
+    ) -> PairingChoice:
+        """Choose the pairing, or read what was chosen before."""
+        path = self.out / "pairing.json"
+        if path.is_file():
+            return read_choice(path)
+        if method == "learned":
+            self.seed("fusion")
+            soft = soft_model(vi_unet, ir_unet)
+            task = PairingTask(soft, self.recipe.search or self.recipe.fusion)
+            self.stage("search", soft, task, True)
+            choice = task.choice()
+        else:
+            choice = choosers[method](vi_unet, ir_unet, self.data.train_pairs)
+        if self.is_main:
+            write_choice(choice, path)
+        log.info("pairing %s, chosen by %s", choice.pairing, method)
+        return choice
 
     def _fit(self, task: L.LightningModule, folder: Path, settings: StageSettings) -> None:
         start = time.monotonic()
@@ -183,6 +241,7 @@ class _Run:
             CurveWriter(folder / "curve.csv"),
             SampleGrid(folder / "samples"),
             checkpoint,
+            *self.callbacks,
         ]
         if self.progress:
             callbacks.append(RichProgressBar())

@@ -83,6 +83,10 @@ class _Task(L.LightningModule):
             lr=self.settings.lr,
             weight_decay=self.settings.weight_decay,
         )
+        return self.with_schedule(optimizer)
+
+    def with_schedule(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        """`optimizer` and its cosine to zero over all steps."""
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(steps, 1))
         return {
@@ -156,7 +160,8 @@ class FusionTask(_Task):
     def on_train_epoch_start(self) -> None:
         """Keep frozen parts, and batch norm if asked to, in evaluation mode."""
         super().on_train_epoch_start()
-        if self.settings.freeze_norm:
+        settled = self.current_epoch >= self.settings.epochs - self.settings.settle
+        if self.settings.freeze_norm or settled:
             for module in self.model.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()

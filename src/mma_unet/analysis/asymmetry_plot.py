@@ -1,0 +1,102 @@
+"""The picture that explains a choice of pairing: CKA, learned weights, and the search itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mma_unet.analysis.asymmetry import SearchResult, composite
+from mma_unet.models.soft import OFFSETS
+
+__all__ = ["draw_search"]
+
+_SHADES = ("#c51b7d", "#e9a3c9", "#9a9a9a", "#a1d76a", "#4d9221")
+"""One per offset, from -2 to +2."""
+
+
+def draw_search(result: SearchResult, path: Path) -> None:
+    """Draw one search as SVG: three panels from left to right.
+
+    CKA between VI and IR levels, mean over the seeds, with the most similar IR level of each VI
+    level marked; the learned weight of each offset over the epochs, mean over the seeds; the
+    composite score of each offset, a dot per seed and a bar for the mean, with the choices named.
+
+    Args:
+        result: What the search came to.
+        path: The SVG file, written atomically.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": result.name, "font.size": 9}
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=(11, 3.4), layout="constrained", facecolor="white")
+        FigureCanvasSVG(figure)
+        left, middle, right = figure.subplots(1, 3)
+        _matrix(figure, left, result)
+        _weights(middle, result)
+        _scores(right, result)
+        figure.suptitle(result.name, fontsize=11, fontweight="bold")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        figure.savefig(part, format="svg", metadata={"Date": None})
+    part.replace(path)
+
+
+def _matrix(figure: Any, axes: Any, result: SearchResult) -> None:
+    matrix = np.mean([choice.evidence["cka"] for choice in result.cka], axis=0)
+    image = axes.imshow(matrix, origin="upper", cmap="viridis")
+    levels = range(len(matrix))
+    for v in levels:
+        for i in levels:
+            shade = "white" if matrix[v, i] < matrix.mean() else "black"
+            axes.text(i, v, f"{matrix[v, i]:.2f}", ha="center", va="center", color=shade, size=7)
+        best = int(matrix[v].argmax())
+        axes.add_patch(_frame(best, v))
+    ridge = np.mean([choice.evidence["ridge"] for choice in result.cka])
+    axes.set_xticks(levels, [str(k + 1) for k in levels])
+    axes.set_yticks(levels, [str(k + 1) for k in levels])
+    axes.set_xlabel("IR level")
+    axes.set_ylabel("VI level")
+    axes.set_title(f"CKA; ridge at {ridge:+.2f} levels")
+    figure.colorbar(image, ax=axes, shrink=0.8)
+
+
+def _frame(column: int, row: int) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=1.5)
+
+
+def _weights(axes: Any, result: SearchResult) -> None:
+    weights = np.mean(result.weights, axis=0)
+    epochs = range(1, len(weights) + 1)
+    for column, (offset, shade) in enumerate(zip(OFFSETS, _SHADES, strict=True)):
+        axes.plot(epochs, weights[:, column], color=shade, label=f"{offset:+d}", linewidth=2)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("epoch of the search")
+    axes.set_title("learned weight of each offset")
+    axes.legend(title="IR - VI", frameon=False, fontsize=8)
+
+
+def _scores(axes: Any, result: SearchResult) -> None:
+    table = composite(result.outcomes)
+    for offset, shade in zip(OFFSETS, _SHADES, strict=True):
+        values = table[offset]
+        axes.bar(offset, np.mean(values), color=shade, alpha=0.5)
+        axes.scatter([offset] * len(values), values, color="black", s=12, zorder=3)
+    labels = []
+    for offset in OFFSETS:
+        names = [
+            f"{method} {chosen.count(offset)}x"
+            for method, chosen in result.choices().items()
+            if offset in chosen
+        ]
+        labels.append("\n".join([f"{offset:+d}", *names]))
+    axes.set_xticks(OFFSETS, labels)
+    axes.axhline(0, color="#999999", linewidth=0.8)
+    axes.set_ylabel("composite of five metrics")
+    axes.set_title("offset search, held-out pairs")
