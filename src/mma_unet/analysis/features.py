@@ -80,7 +80,8 @@ def feature_maps(encoders: Encoders, pair: Pair) -> FeatureMaps:
         fused = {}
         if encoders.model is not None:
             maps = encoders.model.fusion(vi_features, ir_features)
-            images["Fused"] = flat(encoders.model.decoder(maps)).clip(0, 1)
+            composed = encoders.model.compose(encoders.model.decoder(maps), ir, vi)
+            images["Fused"] = flat(composed).clip(0, 1)
             for (v, i), fused_map in zip(encoders.config.pairing, maps, strict=True):
                 fused[f"Fused VI{v}, IR{i}"] = flat(fused_map)
         levels = {f"VI{k}": flat(vi_features[k - 1]) for k in sorted({v for v, _ in SUMS})}

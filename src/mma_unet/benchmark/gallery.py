@@ -1,6 +1,6 @@
 """A gallery: a fixed list of pairs, each as one sheet with every method side by side.
 
-Scores do not see halos, grids or lost people; eyes do. The list (`configs/gallery.yaml`) is fixed,
+Scores do not see halos, grids or lost people; eyes do. The list (`configs/gallery/hard.yaml`) is fixed,
 so that nobody picks flattering pairs afterwards.
 """
 
@@ -65,7 +65,7 @@ def load_entries(path: Path, root: Path) -> list[Entry]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: not a gallery; give a YAML list of split, name and why, "
-            "as configs/gallery.yaml"
+            "as configs/gallery/hard.yaml"
         ) from error
     pairs: dict[str, dict[str, Pair]] = {}
     entries = []

@@ -43,28 +43,33 @@ def _check_same_size(ir: Tensor, vi: Tensor) -> None:
 
 @dataclass(frozen=True)
 class PairedAugment:
-    """Random resized crop and flips, the same for both images of a pair.
+    """Random resized crop and flips, the same for both images; tones, for each by itself.
 
     Attributes:
         size: Side of the square result in pixels.
-        scale: Range of the crop's share of the image area.
+        scale: Range of the crop's share of the image area; None cuts `size` pixels as they are.
         ratio: Range of the crop's width over height, drawn uniformly in its logarithm.
         flip: Flip horizontally and vertically, each with probability one half.
+        jitter: How far the tones of each image are moved: gamma and gain are drawn from
+            `exp(-jitter)..exp(jitter)`, what leaves [0, 1] is clipped; 0 leaves them alone.
     """
 
     size: int
-    scale: tuple[float, float] = (0.2, 1.0)
+    scale: tuple[float, float] | None = (0.2, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     flip: bool = True
+    jitter: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse ranges that cannot be drawn from."""
         if self.size < 1:
             raise InputError(f"the crop size is {self.size}: give at least 1 pixel.")
-        if not 0 < self.scale[0] <= self.scale[1] <= 1:
+        if self.scale is not None and not 0 < self.scale[0] <= self.scale[1] <= 1:
             raise InputError(f"the crop scale is {self.scale}: give 0 < low <= high <= 1.")
         if not 0 < self.ratio[0] <= self.ratio[1]:
             raise InputError(f"the crop ratio is {self.ratio}: give 0 < low <= high.")
+        if not self.jitter >= 0:
+            raise InputError(f"the jitter is {self.jitter}: give 0 or more.")
 
     def __call__(
         self, ir: Tensor, vi: Tensor, generator: torch.Generator | None = None
@@ -91,19 +96,34 @@ class PairedAugment:
         for image in (ir, vi):
             crop = _as_float(image[:, top : top + height, left : left + width])
             crop = _resize(crop, self.size, self.size)
-            results.append(crop.flip(dims) if self.flip and dims else crop)
+            crop = crop.flip(dims) if self.flip and dims else crop
+            results.append(self._toned(crop, generator) if self.jitter else crop)
         return results[0], results[1]
+
+    def _toned(self, image: Tensor, generator: torch.Generator | None) -> Tensor:
+        draws = torch.rand(2, generator=generator, dtype=torch.float64)
+        gamma, gain = ((2 * draws - 1) * self.jitter).exp().tolist()
+        return image.pow(gamma).mul_(gain).clamp_(0.0, 1.0)
 
     def _window(self, rows: int, columns: int, draws: list[float]) -> tuple[int, int, int, int]:
         """Top, left, height and width of the crop from four uniform draws."""
-        area = rows * columns * (self.scale[0] + draws[0] * (self.scale[1] - self.scale[0]))
+        if self.scale is None:
+            height, width = min(self.size, rows), min(self.size, columns)
+        else:
+            height, width = self._area(self.scale, rows, columns, draws)
+        top = min(int(draws[2] * (rows - height + 1)), rows - height)
+        left = min(int(draws[3] * (columns - width + 1)), columns - width)
+        return top, left, height, width
+
+    def _area(
+        self, scale: tuple[float, float], rows: int, columns: int, draws: list[float]
+    ) -> tuple[int, int]:
+        area = rows * columns * (scale[0] + draws[0] * (scale[1] - scale[0]))
         low, high = math.log(self.ratio[0]), math.log(self.ratio[1])
         aspect = math.exp(low + draws[1] * (high - low))
         width = min(max(round(math.sqrt(area * aspect)), 1), columns)
         height = min(max(round(math.sqrt(area / aspect)), 1), rows)
-        top = min(int(draws[2] * (rows - height + 1)), rows - height)
-        left = min(int(draws[3] * (columns - width + 1)), columns - width)
-        return top, left, height, width
+        return height, width
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class PairsData(L.LightningDataModule):
         self.train_pairs = settings.repeat * open_splits(settings.train, settings.root)
         self.val_pairs = open_splits(settings.val, settings.root)
         options: dict[str, Any] = {"channels": channels, "cache": settings.cache, "seed": seed}
-        augment = PairedAugment(settings.crop, scale=settings.scale)
+        augment = PairedAugment(settings.crop, scale=settings.scale, jitter=settings.jitter)
         self.train_set = PairedImages(self.train_pairs, transform=augment, **options)
         self.val_set = PairedImages(
             self.val_pairs, transform=CentreCrop(settings.val_crop), **options

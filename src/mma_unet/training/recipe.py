@@ -39,7 +39,9 @@ class DataSettings:
         test: Splits to score the final model on; never used to choose.
         crop: Side of the square training crop in pixels.
         val_crop: Side of the central crop on which the validation loss is measured.
-        scale: Range of the crop's share of the image area (random resized crop).
+        scale: Range of the crop's share of the image area (random resized crop); null cuts the
+            pixels as they are.
+        jitter: How far gamma and gain of each image are moved at random, see `PairedAugment`.
         batch_size: Global batch, over all processes.
         workers: Loader processes.
         cache: Keep decoded images in memory (about 0.6 MB per 480x640 luminance pair).
@@ -52,7 +54,8 @@ class DataSettings:
     test: tuple[str, ...] = ()
     crop: int = 256
     val_crop: int = 256
-    scale: tuple[float, float] = (0.2, 1.0)
+    scale: tuple[float, float] | None = (0.2, 1.0)
+    jitter: float = 0.0
     batch_size: int = 8
     workers: int = 0
     cache: bool = True
@@ -61,8 +64,10 @@ class DataSettings:
     def __post_init__(self) -> None:
         """Check the ranges."""
         _positive(self, "crop", "val_crop", "batch_size", "repeat")
-        if self.workers < 0 or not 0 < self.scale[0] <= self.scale[1] <= 1:
-            raise ValueError("workers must be 0 or more, and scale 0 < low <= high <= 1")
+        if self.scale is not None and not 0 < self.scale[0] <= self.scale[1] <= 1:
+            raise ValueError("scale must be 0 < low <= high <= 1")
+        if self.workers < 0 or self.jitter < 0:
+            raise ValueError("workers and jitter must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -220,6 +225,7 @@ _PLAIN = {
     "bool": "true or false",
     "tuple[str, ...]": "a list of names",
     "tuple[float, float]": "a list of two numbers",
+    "tuple[float, float] | None": "a list of two numbers, or null",
     "dict[str, float]": "a mapping of names to numbers",
 }
 
