@@ -1,7 +1,8 @@
 """What directly optimised pixels reach: one image optimised against the metrics, pair by pair.
 
 For a pair of source images the fused image itself is the unknown; Adam climbs a weighted sum of
-differentiable metrics, starting from the pixel average. Nothing is learned and nothing generalises.
+differentiable metrics, starting from a Laplacian pyramid fusion. Nothing is learned and nothing
+generalises.
 The climb may end in a local maximum or be stopped early, so the result is a lower bound of the
 highest score that is possible on that pair: at least so much can be had, perhaps more.
 """
@@ -19,6 +20,7 @@ from torch import Tensor
 from mma_unet.data import Pair, PairedImages, from_float
 from mma_unet.metrics import score
 from mma_unet.metrics.objective import MetricObjective
+from mma_unet.pyramid import pyramid_fusion
 
 __all__ = ["JOINT", "OBJECTIVES", "Optimum", "climb", "frontier"]
 
@@ -66,7 +68,7 @@ def climb(
         InputError: If a metric is unknown or not differentiable.
     """
     objective = MetricObjective(weights)
-    fused = ((ir + vi) / 2).requires_grad_()
+    fused = pyramid_fusion(ir, vi).requires_grad_()
     optimizer = torch.optim.Adam([fused], lr=lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
