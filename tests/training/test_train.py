@@ -174,6 +174,22 @@ def test_encoders_train_too_and_metrics_rise_when_asked(
     assert not torch.equal(before[mean], after[mean])
 
 
+def test_a_student_comes_to_fuse_as_its_teacher_does(
+    weights: Path, finished: tuple[Recipe, Path], data: Path, tmp_path: Path
+) -> None:
+    """Distillation alone: every other term has no weight."""
+    fusion = {
+        "epochs": 20, "lr": 1e-2, "freeze_encoders": False, "teacher": str(weights),
+        "loss": {"mse": 0, "alpha": 0, "beta": 0},
+    }  # fmt: skip
+    student = str(finished[1] / "toy.safetensors")
+    config = write_recipe(tmp_path / "toy.yaml", data, fusion=fusion, start=student)
+    train(load_recipe(config), tmp_path / "run", **OPTIONS)
+    values = curve(tmp_path / "run" / "fusion" / "curve.csv")
+    assert values["train_distance"][-1] < 0.5 * values["train_distance"][0]
+    assert values["train_loss"][0] == pytest.approx(4 * values["train_distance"][0], rel=1e-4)
+
+
 def test_batch_norm_can_be_kept_as_at_inference(weights: Path, data: Path, tmp_path: Path) -> None:
     fusion = {"epochs": 1, "lr": 1e-3, "freeze_encoders": False, "freeze_norm": True}
     config = write_recipe(

@@ -82,6 +82,9 @@ class StageSettings:
         loss: Fusion stage only: the loss and its weights.
         metrics: Fusion stage only: weights of metrics to maximise besides the loss, e.g.
             `{"vif": 1.0}`; names as in `mma_unet.metrics.METRICS`.
+        teacher: Fusion stage only: shipped weights by name, or a weights file, whose fused images
+            are imitated besides (distillation); luminance only.
+        teacher_weight: Weight of the mean absolute difference to them.
         freeze_encoders: Fusion stage only: keep the stage-I encoders as they are, as the paper
             does.
         freeze_norm: Fusion stage only: train with the batch-norm statistics that inference uses,
@@ -95,6 +98,8 @@ class StageSettings:
     val_every: int = 1
     loss: FusionLossConfig = field(default_factory=FusionLossConfig)
     metrics: dict[str, float] = field(default_factory=dict)
+    teacher: str | None = None
+    teacher_weight: float = 4.0
     freeze_encoders: bool = True
     freeze_norm: bool = False
     settle: int = 0

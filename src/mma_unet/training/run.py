@@ -21,7 +21,15 @@ from torch import nn
 
 from mma_unet.errors import InputError
 from mma_unet.metrics.objective import MetricObjective
-from mma_unet.models import IRUNet, MMAUNet, VIUNet, load_model, save_model, with_unshuffle
+from mma_unet.models import (
+    IRUNet,
+    MMAUNet,
+    VIUNet,
+    load_model,
+    read_card,
+    save_model,
+    with_unshuffle,
+)
 from mma_unet.training.callbacks import CurveWriter, SampleGrid
 from mma_unet.training.pairing import (
     Chooser,
@@ -94,6 +102,10 @@ def train(
         raise ValueError("data is that of another recipe")
     open_splits(recipe.data.test, recipe.data.root)
     MetricObjective(recipe.fusion.metrics)
+    if recipe.fusion.teacher is not None:
+        teacher = read_card(recipe.fusion.teacher).config
+        if teacher.in_channels != recipe.model.in_channels:
+            raise InputError(f"{recipe.fusion.teacher}: takes other channels than the student")
     method = AUTO if recipe.pairing == "auto" else recipe.pairing
     if "search" in stages and method == "given":
         raise InputError("stage search: the recipe gives its pairing; set pairing to auto")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mma_unet.losses import FusionLoss, reconstruction_loss
 from mma_unet.metrics import METRICS
 from mma_unet.metrics.objective import MetricObjective
-from mma_unet.models import IRUNet, MMAUNet, VIUNet
+from mma_unet.models import IRUNet, MMAUNet, VIUNet, load_model
 from mma_unet.training.recipe import StageSettings
 
 __all__ = ["FusionTask", "ReconstructionTask"]
@@ -154,6 +154,8 @@ class FusionTask(_Task):
         self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = FusionLoss(settings.loss)
         self.objective = MetricObjective(settings.metrics)
+        # In a tuple, so that it is no part of the checkpoint.
+        self.teacher = () if settings.teacher is None else (load_model(settings.teacher),)
         if settings.freeze_encoders:
             self.keep_frozen(model.vi_encoder, model.ir_encoder)
 
@@ -182,6 +184,11 @@ class FusionTask(_Task):
             losses: dict[str, Tensor] = self.loss(fused, ir, vi)
             metrics = self.objective(*(x.mean(dim=1, keepdim=True) for x in (fused, ir, vi)))
         total = losses.pop("loss") + metrics.pop("loss")
+        for teacher in self.teacher:
+            with torch.no_grad():
+                wanted = teacher.to(ir.device)(ir, vi).float().clamp(0, 1)
+            losses["distance"] = (fused - wanted).abs().mean()
+            total = total + self.settings.teacher_weight * losses["distance"]
         by_label = {METRICS[name].label: value for name, value in metrics.items()}
         return {"loss": total, **losses, **by_label}
 
