@@ -12,7 +12,8 @@ import typer
 from rich.markup import escape
 
 import mma_unet
-from mma_unet.cli import analyze, compare, data, demo, evaluate, fuse, models, train
+from mma_unet.allocator import keep_large_blocks
+from mma_unet.cli import analyze, bench, compare, data, demo, evaluate, export, fuse, models, train
 from mma_unet.cli.common import console, errors
 from mma_unet.errors import InputError
 
@@ -31,6 +32,8 @@ app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(train.train)
 app.command()(models.models)
+app.command()(export.export)
+app.command()(bench.bench)
 app.command()(demo.demo)
 app.add_typer(data.app)
 app.add_typer(analyze.app)
@@ -59,7 +62,11 @@ def main(
 
 
 def run() -> None:
-    """Entry point: bad input is one sentence and exit code 2, an interruption is code 130."""
+    """Entry point: bad input is one sentence and exit code 2, an interruption is code 130.
+
+    The process is ours, so large blocks of memory are kept (see `mma_unet.allocator`).
+    """
+    keep_large_blocks()
     try:
         app()
     except InputError as error:
