@@ -167,8 +167,9 @@ def _read_record(path: Path) -> Mapping[str, str]:
 
 
 def _digest(fuser: Fuser) -> str:
-    """Digest of the weights and the shape of the network."""
-    digest = hashlib.sha256(json.dumps(fuser.model.config.to_dict(), sort_keys=True).encode())
+    """Digest of the weights, the shape of the network and what runs it."""
+    how = [fuser.config.to_dict(), fuser.runtime.name, fuser.runtime.precision]
+    digest = hashlib.sha256(json.dumps(how, sort_keys=True).encode())
     for key, tensor in sorted(fuser.model.state_dict().items()):
         digest.update(key.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -25,6 +25,11 @@ def fuse(
         str | None, typer.Option("--model", "-m", help="Shipped weights by name, or a file.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="auto (bf16 where the CPU has it), fp32, bf16 or int8.")
+    ] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     gray: Annotated[bool, typer.Option("--gray", help="Write the fused luminance only.")] = False,
     colour: Annotated[str, typer.Option(help="luminance, or rgb for a 3-channel model.")] = (
         "luminance"
@@ -52,7 +57,16 @@ def fuse(
     pairing = find_pairs(ir, vi)
     tasks = _tasks(ir, vi, list(pairing.pairs), out, format_)
     chosen = DEFAULT_MODEL if model is None else model
-    fuser = Fuser(chosen, device=device, gray=gray, colour=colour, ir_range=ir_range)
+    fuser = Fuser(
+        chosen,
+        device=device,
+        runtime=runtime,
+        precision=precision,
+        threads=threads,
+        gray=gray,
+        colour=colour,
+        ir_range=ir_range,
+    )
     if ir.is_dir():
         check_writable(out)
     start = time.monotonic()

@@ -12,14 +12,17 @@ import typer
 from rich.markup import escape
 
 import mma_unet
+from mma_unet.allocator import keep_large_blocks
 from mma_unet.cli import (
     ablate,
     analyze,
     asymmetry,
+    bench,
     compare,
     data,
     demo,
     evaluate,
+    export,
     fuse,
     gallery,
     models,
@@ -45,6 +48,8 @@ app.command()(gallery.gallery)
 app.command()(train.train)
 app.command()(ablate.ablate)
 app.command()(models.models)
+app.command()(export.export)
+app.command()(bench.bench)
 app.command()(demo.demo)
 analyze.app.command("asymmetry")(asymmetry.asymmetry)
 app.add_typer(data.app)
@@ -74,7 +79,11 @@ def main(
 
 
 def run() -> None:
-    """Entry point: bad input is one sentence and exit code 2, an interruption is code 130."""
+    """Entry point: bad input is one sentence and exit code 2, an interruption is code 130.
+
+    The process is ours, so large blocks of memory are kept (see `mma_unet.allocator`).
+    """
+    keep_large_blocks()
     try:
         app()
     except InputError as error:

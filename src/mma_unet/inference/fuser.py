@@ -7,18 +7,19 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mma_unet.errors import InputError
+from mma_unet.inference.runtimes import is_exported, make_runtime
 from mma_unet.inference.sources import (
     IR_RANGES,
     Array,
     Image,
     Source,
-    luminance,
     read_source,
     restore,
 )
-from mma_unet.models import DEFAULT_MODEL, MMAUNet, fold_batch_norm, load_model
+from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model
 
 __all__ = ["Fuser"]
 
@@ -30,9 +31,15 @@ class Fuser:
     and its sample type.
 
     Args:
-        model: Shipped weights by name, the path of a weights file, or a network (of which a copy
-            is used, in evaluation mode and with batch norm folded).
+        model: Shipped weights by name, the path of a weights file or of a file that
+            `mma-unet export` wrote, or a network (of which a copy is used, in evaluation mode and
+            with batch norm folded).
         device: `"auto"` (CUDA if there is one), `"cpu"`, `"cuda"`, `"cuda:1"`, ...
+        runtime: `"torch"`, `"onnxruntime"`, `"openvino"`, or `"auto"`: PyTorch on CUDA, and on the
+            CPU OpenVINO if it is installed, else PyTorch.
+        precision: `"fp32"`, `"bf16"`, `"int8"` (of an int8 file), or `"auto"`: bfloat16 on a CPU
+            that has it natively, else float32. docs/speed.md says what each costs in quality.
+        threads: CPU threads; as many as PyTorch uses if `None`.
         gray: Return the fused luminance without colour.
         colour: `"luminance"` fuses the luminance and restores the chroma of VI; `"rgb"` gives the
             three channels to a network that takes three, as the paper does.
@@ -41,8 +48,8 @@ class Fuser:
             thermal counts need.
 
     Raises:
-        InputError: If the model is unknown, the device is not there, or a value is not one of the
-            above.
+        InputError: If the model is unknown, the device or runtime is not there, or a value is not
+            one of the above.
 
     Example:
         >>> import numpy as np
@@ -57,22 +64,39 @@ class Fuser:
         model: str | os.PathLike[str] | MMAUNet = DEFAULT_MODEL,
         *,
         device: str = "auto",
+        runtime: str = "auto",
+        precision: str = "auto",
+        threads: int | None = None,
         gray: bool = False,
         colour: str = "luminance",
         ir_range: str = "full",
     ) -> None:
         self.device = _device(device)
-        network = model if isinstance(model, MMAUNet) else load_model(model)
-        self.model: MMAUNet = fold_batch_norm(network).to(  # type: ignore[call-overload]
-            self.device, memory_format=torch.channels_last
+        self._model = (
+            model if isinstance(model, MMAUNet) or is_exported(model) else load_model(model)
         )
+        self.runtime = make_runtime(
+            self._model, device=self.device, runtime=runtime, precision=precision, threads=threads
+        )
+        self.config = self.runtime.config
         if colour not in ("luminance", "rgb"):
             raise InputError(f"colour must be 'luminance' or 'rgb', not {colour!r}")
-        if colour == "rgb" and self.model.config.in_channels != 3:
+        if colour == "rgb" and self.config.in_channels != 3:
             raise InputError("colour 'rgb' needs a three-channel model; use 'luminance'")
         if ir_range not in IR_RANGES:
             raise InputError(f"ir_range must be one of {IR_RANGES}, not {ir_range!r}")
         self.gray, self.colour, self.ir_range = gray, colour, ir_range
+
+    @property
+    def model(self) -> MMAUNet:
+        """The network in PyTorch, as it was given or loaded.
+
+        Raises:
+            InputError: If the model is an exported file, which holds none.
+        """
+        if not isinstance(self._model, MMAUNet):
+            raise InputError(f"{self._model} is an exported file: this needs a weights file")
+        return self._model
 
     def __call__(self, ir: Image, vi: Image) -> Array | Tensor:
         """Fuse one pair.
@@ -123,11 +147,11 @@ class Fuser:
     def _run(self, sources: Sequence[tuple[Source, Source]]) -> Tensor:
         """Fused images `(B, 1 or 3, H, W)` in [0, 1] of pairs of one size."""
         as_rgb = self.colour == "rgb"
-        ir = self._stack([luminance(ir.pixels) for ir, _ in sources])
-        vi = self._stack([vi.pixels if as_rgb else luminance(vi.pixels) for _, vi in sources])
+        ir = self._stack([ir.luminance for ir, _ in sources])
+        vi = self._stack([vi.pixels if as_rgb else vi.luminance for _, vi in sources])
         try:
             with torch.inference_mode():
-                fused = self.model.forward_padded(ir, vi).clamp_(0, 1)
+                fused = self._forward(ir, vi).clamp_(0, 1)
         except (MemoryError, RuntimeError) as error:
             if "memory" not in str(error) and not isinstance(error, MemoryError):
                 raise
@@ -139,12 +163,19 @@ class Fuser:
         result: Tensor = fused if as_rgb else fused.mean(dim=1, keepdim=True)
         return result
 
+    def _forward(self, ir: Tensor, vi: Tensor) -> Tensor:
+        """The network on `(B, in_channels, H, W)` of any size: pad, run, crop."""
+        height, width = ir.shape[-2:]
+        multiple = self.config.size_multiple
+        pad = (0, -width % multiple, 0, -height % multiple)
+        if any(pad):
+            ir, vi = (F.pad(x, pad, mode="replicate") for x in (ir, vi))
+        return self.runtime.run(ir, vi)[..., :height, :width]
+
     def _stack(self, images: list[Tensor]) -> Tensor:
-        """A batch `(B, in_channels, H, W)` on the device, laid out for fast convolutions."""
-        channels = self.model.config.in_channels
-        batch = torch.stack([image.expand(channels, -1, -1) for image in images]).to(self.device)
-        stacked: Tensor = batch.contiguous(memory_format=torch.channels_last)
-        return stacked
+        """A batch `(B, in_channels, H, W)` on the device."""
+        channels = self.config.in_channels
+        return torch.stack([image.expand(channels, -1, -1) for image in images]).to(self.device)
 
 
 def _device(name: str) -> torch.device:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -31,14 +33,14 @@ class Source:
 
     Attributes:
         name: What to call it in an error.
-        pixels: `(1 or 3, H, W)` float32 in [0, 1].
+        samples: `(H, W)` or `(H, W, 1 or 3)`; `uint8`, or float32 in [0, 1].
         dtype: Sample type to restore: `uint8`, `uint16` or `float32`.
         like: The tensor it came as, if it did: the result is one of its type and device.
         was_flat: Whether it came without a channel axis.
     """
 
     name: str
-    pixels: Tensor
+    samples: Array
     dtype: np.dtype[Any]
     like: Tensor | None
     was_flat: bool
@@ -46,7 +48,31 @@ class Source:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
-        return int(self.pixels.shape[-2]), int(self.pixels.shape[-1])
+        return int(self.samples.shape[0]), int(self.samples.shape[1])
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether it has one channel."""
+        return self.samples.ndim == 2 or self.samples.shape[2] == 1
+
+    @cached_property
+    def pixels(self) -> Tensor:
+        """`(1 or 3, H, W)` float32 in [0, 1]."""
+        values = to_float(self.samples, self.name) if self._is_byte else self.samples
+        planes = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
+        return torch.from_numpy(np.ascontiguousarray(planes))
+
+    @cached_property
+    def luminance(self) -> Tensor:
+        """BT.601 luminance `(1, H, W)`, float32 in [0, 1]."""
+        if not self._is_byte or self.is_grey:
+            return luminance(self.pixels)
+        grey = cv2.cvtColor(self.samples.astype(np.float32), cv2.COLOR_RGB2GRAY)
+        return torch.from_numpy(grey)[None].div_(255)
+
+    @property
+    def _is_byte(self) -> bool:
+        return self.samples.dtype == np.uint8
 
 
 def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
@@ -73,10 +99,11 @@ def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
         raise InputError(f"{name} has shape {array.shape}: give (H, W) or (H, W, 3)")
     array = array[..., :3] if array.ndim == 3 else array  # as in files, alpha is dropped
     dtype = array.dtype if array.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
-    values = _stretch(array, name) if stretch else to_float(array, name)
-    planes = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
-    pixels = torch.from_numpy(np.ascontiguousarray(planes))
-    return Source(name, pixels, dtype, like=None, was_flat=array.ndim == 2)
+    if stretch:
+        samples: Array = _stretch(array, name)
+    else:  # bytes are converted when and as far as they are needed
+        samples = np.ascontiguousarray(array) if dtype == np.uint8 else to_float(array, name)
+    return Source(name, samples, dtype, like=None, was_flat=array.ndim == 2)
 
 
 def _from_tensor(image: Tensor, name: str, stretch: bool) -> Source:
@@ -88,9 +115,9 @@ def _from_tensor(image: Tensor, name: str, stretch: bool) -> Source:
     values = _stretch if stretch else to_float
     floating = planes.is_floating_point()
     array = values((planes.float() if floating else planes).detach().cpu().numpy(), name)
-    pixels = torch.from_numpy(np.ascontiguousarray(array))
     dtype = np.dtype(np.float32 if floating else str(image.dtype).removeprefix("torch."))
-    return Source(name, pixels, dtype, like=image, was_flat=image.dim() == 2)
+    samples = array.transpose(1, 2, 0)
+    return Source(name, samples, dtype, like=image, was_flat=image.dim() == 2)
 
 
 def _stretch(array: Array, name: str) -> npt.NDArray[np.float32]:
@@ -100,8 +127,8 @@ def _stretch(array: Array, name: str) -> npt.NDArray[np.float32]:
     if not np.isfinite(values).all():
         raise InputError(f"{name} holds NaN or infinite values: replace them with numbers.")
     low, high = np.quantile(values, (0.001, 0.999))
-    scaled: npt.NDArray[np.float32] = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
-    return scaled
+    scaled: npt.NDArray[Any] = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+    return scaled.astype(np.float32, copy=False)
 
 
 def luminance(pixels: Tensor) -> Tensor:
@@ -122,13 +149,14 @@ def restore(fused: Tensor, vi: Source, *, gray: bool) -> Array | Tensor:
         vi: The visible source.
         gray: Return the luminance alone.
     """
-    pixels = vi.pixels.to(fused.device)
-    if gray or pixels.shape[0] == 1:
+    if gray or vi.is_grey:
         result = luminance(fused)
     elif fused.shape[0] == 3:
         result = fused
+    elif vi.like is None and vi.samples.dtype == np.uint8:
+        return _add_to_bytes(vi, fused)
     else:
-        result = pixels + (fused - luminance(pixels))
+        result = vi.pixels.to(fused.device) + (fused - vi.luminance.to(fused.device))
     planes = result.cpu().numpy()
     flat = planes.shape[0] == 1 and (vi.was_flat or gray)
     if vi.like is not None:
@@ -136,3 +164,16 @@ def restore(fused: Tensor, vi: Source, *, gray: bool) -> Array | Tensor:
         return samples[0] if flat and vi.was_flat else samples
     array = from_float(planes, vi.dtype)
     return array[0] if flat else np.ascontiguousarray(array.transpose(1, 2, 0))
+
+
+def _add_to_bytes(vi: Source, fused: Tensor) -> Array:
+    """`restore` for colour bytes: the change of luminance, rounded half up, added with clipping.
+
+    The same as in floats, since a whole number may be taken out of the rounding.
+    """
+    change = (fused.cpu() - vi.luminance)[0].mul_(255).add_(0.5).floor_().numpy()
+    if not np.isfinite(change).all():
+        raise InputError("the result holds NaN or infinite values, so it cannot be an image.")
+    steps = change.astype(np.int16)
+    added: Array = cv2.add(vi.samples, cv2.merge([steps, steps, steps]), dtype=cv2.CV_8U)
+    return added

@@ -1,0 +1,187 @@
+"""Time and peak memory against the number of pixels, one fresh process for each size."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from mma_unet.benchmark.speed import run_worker
+from mma_unet.errors import InputError
+
+__all__ = ["MEGAPIXELS", "Point", "plot", "scaling", "scaling_markdown"]
+
+MEGAPIXELS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+Progress = Callable[[str, int, int], None]
+
+_SLACK = 6 << 30
+"""Address space beyond the free memory: libraries that are mapped but not touched."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One size; `seconds` and `peak_mb` are `nan` where it did not work, for `reason`."""
+
+    model: str
+    runtime: str
+    precision: str
+    threads: int
+    height: int
+    width: int
+    seconds: float
+    peak_mb: float
+    reason: str = ""
+
+    @property
+    def megapixels(self) -> float:
+        """Pixels in 10^6."""
+        return self.height * self.width / 1e6
+
+
+def scaling(
+    model: str,
+    out: Path,
+    *,
+    runtime: str = "auto",
+    precision: str = "auto",
+    threads: int,
+    megapixels: Sequence[float] = MEGAPIXELS,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> list[Point]:
+    """Fuse synthetic 4:3 pairs of growing size with `Fuser` as it is; points are kept in `out`.
+
+    Args:
+        model: Preset, shipped weights or a file.
+        out: CSV file; points with the same wishes in it are not measured again.
+        runtime: As for `Fuser`.
+        precision: As for `Fuser`.
+        threads: CPU threads.
+        megapixels: Sizes.
+        overwrite: Measure again what is there.
+        progress: Called with what is measured, how many are done, and of how many.
+
+    Raises:
+        InputError: If `out` is another file or cannot be written.
+    """
+    kept = _read(out) if out.is_file() else []
+    wishes = (model, runtime, precision, threads)
+    points = []
+    for done, size in enumerate(megapixels):
+        height, width = _sides(size)
+        if progress is not None:
+            progress(f"{model} {width}x{height}", done, len(megapixels))
+        found = [
+            p
+            for p in kept
+            if (p.model, p.runtime, p.precision, p.threads, p.height, p.width)
+            == (*wishes, height, width)
+        ]
+        if found and not overwrite:
+            points.append(found[0])
+            continue
+        answer = run_worker(
+            {
+                "what": "speed", "preset": model, "runtime": runtime, "precision": precision,
+                "device": "cpu", "threads": threads, "sizes": [(height, width)], "seconds": 0.5,
+                "single": True, "memory": _free_memory(),
+            }
+        )  # fmt: skip
+        row = answer["rows"][0] if "rows" in answer else {}
+        point = Point(
+            *wishes,
+            height,
+            width,
+            row.get("latency_s", math.nan),
+            row.get("peak_mb", math.nan),
+            answer.get("reason", ""),
+        )
+        points.append(point)
+        kept = [p for p in kept if p not in found] + [point]
+        _write(out, kept)
+    return points
+
+
+def scaling_markdown(points: Sequence[Point]) -> str:
+    """The points as a Markdown table."""
+    lines = [
+        "| megapixels | size | seconds | ms per megapixel | peak MB |",
+        "| ---: | --- | ---: | ---: | ---: |",
+    ]
+    for p in points:
+        cells = (
+            f"{p.seconds:.3g} | {1000 * p.seconds / p.megapixels:.0f} | {p.peak_mb:.0f}"
+            if not p.reason
+            else f"{p.reason} | | "
+        )
+        lines.append(f"| {p.megapixels:.3g} | {p.width}x{p.height} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def plot(points: Sequence[Point], path: Path) -> None:
+    """Draw seconds and peak memory against megapixels, both axes logarithmic, as SVG or PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 3.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    done = [p for p in points if not p.reason]
+    pixels = [p.megapixels for p in done]
+    panels = (
+        ("seconds per pair", [p.seconds for p in done]),
+        ("peak memory of the process, MB", [p.peak_mb for p in done]),
+    )
+    for axes, (label, values) in zip(figure.subplots(1, 2), panels, strict=True):
+        axes.loglog(pixels, values, "o-", color="#1f6f8b")
+        axes.set_xlabel("megapixels")
+        axes.set_title(label, fontsize="medium")
+        axes.grid(True, which="major", linewidth=0.4)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def _sides(megapixels: float) -> tuple[int, int]:
+    """Height and width in the proportion 3:4."""
+    height = round(math.sqrt(megapixels * 1e6 * 3 / 4))
+    return height, round(megapixels * 1e6 / height)
+
+
+def _free_memory() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    return free * 1024 + _SLACK
+
+
+def _read(path: Path) -> list[Point]:
+    convert: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                Point(**{f.name: convert[str(f.type)](line[f.name]) for f in fields(Point)})
+                for line in csv.DictReader(file)
+            ]
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise InputError(
+            f"{path} holds no points of `mma-unet bench --scaling`: move it"
+        ) from error
+
+
+def _write(path: Path, points: Sequence[Point]) -> None:
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [f.name for f in fields(Point)])
+            writer.writeheader()
+            writer.writerows(asdict(p) for p in points)
+        part.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}): choose another --out"
+        ) from error

@@ -1,0 +1,134 @@
+"""From what the user asks for to a runtime that is there and keeps the quality."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from mma_unet.errors import InputError
+from mma_unet.inference.runtimes.base import PRECISIONS, RUNTIMES, Runtime, installed, need
+from mma_unet.inference.runtimes.convert import to_onnx
+from mma_unet.inference.runtimes.cpu import has_native_bf16
+from mma_unet.inference.runtimes.exported import Exported, read_exported
+from mma_unet.inference.runtimes.with_onnxruntime import OnnxRuntime
+from mma_unet.inference.runtimes.with_openvino import OpenVINORuntime
+from mma_unet.inference.runtimes.with_torch import TorchRuntime
+from mma_unet.models import MMAUNet
+
+__all__ = ["choose_precision", "choose_runtime", "make_runtime"]
+
+
+def make_runtime(
+    model: MMAUNet | str | os.PathLike[str],
+    *,
+    device: torch.device,
+    runtime: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+) -> Runtime:
+    """A network, or a file from `mma-unet export`, on the runtime asked for.
+
+    Args:
+        model: The network, or the path of an `.onnx` or `.xml` file.
+        device: Where to run.
+        runtime: See `choose_runtime`.
+        precision: See `choose_precision`.
+        threads: CPU threads; as many as PyTorch uses if `None`.
+
+    Raises:
+        InputError: If the wishes do not fit each other, this machine or the file.
+    """
+    if threads is not None and threads < 1:
+        raise InputError(f"threads must be at least 1, not {threads}")
+    source = model if isinstance(model, MMAUNet) else read_exported(model)
+    chosen = choose_runtime(runtime, device, source)
+    reckoned = choose_precision(precision, chosen, device, source)
+    if isinstance(source, Exported):
+        file = source.path
+        if chosen == "onnxruntime":
+            return OnnxRuntime(file, source.config, precision=reckoned, threads=threads)
+        return OpenVINORuntime(file, source.config, precision=reckoned, threads=threads)
+    if chosen == "torch":
+        return TorchRuntime(source, device=device, precision=reckoned, threads=threads)
+    serialised = to_onnx(source)
+    if chosen == "onnxruntime":
+        return OnnxRuntime(serialised, source.config, precision=reckoned, threads=threads)
+    return OpenVINORuntime(serialised, source.config, precision=reckoned, threads=threads)
+
+
+def choose_runtime(wanted: str, device: torch.device, source: MMAUNet | Exported) -> str:
+    """The runtime to use.
+
+    `"auto"` takes PyTorch on CUDA, and on the CPU the fastest that is installed: OpenVINO, else
+    PyTorch (ONNX Runtime for an `.onnx` file).
+
+    Raises:
+        InputError: If it is unknown, not installed, not for this device or not for this file.
+    """
+    if wanted not in RUNTIMES:
+        raise InputError(f"unknown runtime {wanted!r}: use one of {', '.join(RUNTIMES)}")
+    file = source.path if isinstance(source, Exported) else None
+    fitting = _fitting(file)
+    if device.type != "cpu":
+        if wanted in ("onnxruntime", "openvino") or file is not None:
+            raise InputError(
+                f"{file or f'runtime {wanted!r}'} runs on the CPU: use --device cpu, or weights "
+                "with --runtime torch"
+            )
+        return "torch"
+    if wanted != "auto":
+        if wanted not in fitting:
+            raise InputError(
+                f"{file} does not run on {wanted}: use --runtime {' or '.join(fitting)}"
+            )
+        if wanted != "torch":
+            need(wanted)
+        return wanted
+    there = [name for name in fitting if name == "torch" or installed(name)]
+    if file is None and not installed("onnx"):  # by which weights get there
+        there = ["torch"]
+    if not there:
+        need(fitting[0])
+    return there[0]
+
+
+def _fitting(file: Path | None) -> tuple[str, ...]:
+    """The runtimes that take weights (`None`) or an exported file, the fastest first."""
+    if file is None:
+        return ("openvino", "torch", "onnxruntime")
+    return ("openvino",) if file.suffix.lower() == ".xml" else ("openvino", "onnxruntime")
+
+
+def choose_precision(
+    wanted: str, runtime: str, device: torch.device, source: MMAUNet | Exported
+) -> str:
+    """The precision to use.
+
+    `"auto"` is what an int8 file holds; else bfloat16 on a CPU that has it natively, if the
+    runtime can; else single precision.
+
+    Raises:
+        InputError: If it is unknown, or this runtime, CPU or file does not have it.
+    """
+    if wanted not in PRECISIONS:
+        raise InputError(f"unknown precision {wanted!r}: use one of {', '.join(PRECISIONS)}")
+    if isinstance(source, Exported) and source.precision == "int8":
+        if wanted not in ("auto", "int8"):
+            raise InputError(f"{source.path} is an int8 model: give the weights for {wanted}")
+        return "int8"
+    if wanted == "int8":
+        raise InputError(
+            "int8 needs a calibrated model: write one with `mma-unet export --precision int8` "
+            "and give that file as the model"
+        )
+    on_cpu = device.type == "cpu"
+    if wanted == "auto":
+        return "bf16" if on_cpu and runtime != "onnxruntime" and has_native_bf16() else "fp32"
+    if wanted == "bf16":
+        if runtime == "onnxruntime":
+            raise InputError("onnxruntime has no bf16 on CPUs: use --runtime openvino or torch")
+        if on_cpu and not has_native_bf16():
+            raise InputError("this CPU has no bf16: use --precision fp32 or auto")
+    return wanted

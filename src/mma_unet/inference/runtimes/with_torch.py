@@ -1,0 +1,75 @@
+"""PyTorch: the reference, on CPU and CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from mma_unet.models import MMAUNet, fold_batch_norm
+
+__all__ = ["TorchRuntime"]
+
+
+class TorchRuntime:
+    """The network with batch norm folded, channels last.
+
+    In `bf16` all weights and feature maps are bfloat16 but the last 1x1 convolution, which runs in
+    float32: a bfloat16 image would have steps of one grey level of 255.
+
+    Args:
+        network: The network, which is copied.
+        device: Where to run.
+        precision: `"fp32"` or `"bf16"`.
+        threads: CPU threads while `run` is at work; what PyTorch uses anyway if `None`.
+    """
+
+    name = "torch"
+
+    def __init__(
+        self,
+        network: MMAUNet,
+        *,
+        device: torch.device,
+        precision: str = "fp32",
+        threads: int | None = None,
+    ) -> None:
+        self.config, self.precision = network.config, precision
+        self._threads = threads
+        self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.network = fold_batch_norm(network).requires_grad_(False)
+        if precision == "bf16":
+            last = self.network.decoder.to_image
+            self.network.to(dtype=torch.bfloat16)
+            self.network.decoder.to_image = nn.Sequential(_Float(), last.float())  # type: ignore[assignment]
+        self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def run(self, ir: Tensor, vi: Tensor) -> Tensor:
+        """See `Runtime.run`."""
+        ir, vi = (
+            x.to(dtype=self._dtype).contiguous(memory_format=torch.channels_last) for x in (ir, vi)
+        )
+        with torch.inference_mode(), _threads(self._threads):
+            fused: Tensor = self.network(ir, vi)
+        return fused
+
+
+class _Float(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.float()
+
+
+@contextmanager
+def _threads(wanted: int | None) -> Iterator[None]:
+    """PyTorch with `wanted` threads: the number belongs to the process, so it is put back."""
+    before = torch.get_num_threads()
+    if wanted is None or wanted == before:
+        yield
+        return
+    torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
