@@ -14,6 +14,7 @@ pytest.importorskip("lightning")
 from mma_unet.analysis.ablation import METRICS, TABLE_4, orderings
 from mma_unet.analysis.asymmetry import (
     SearchResult,
+    centred,
     choose_by_cka,
     composite,
     cross_cka,
@@ -69,6 +70,10 @@ def test_ridge_of_shifted_diagonals() -> None:
     shift[4, 4] = shift[0, 0] = 0.1
     assert ridge_offset(shift) == pytest.approx(0.8)
     assert ridge_offset(shift.T) == pytest.approx(-0.8)
+    hub = shift + torch.tensor([0.0, 0.0, 0.0, 0.0, 3.0])
+    assert int(hub.argmax(dim=1).sum()) == 20  # IR level 5 is the most similar of all levels
+    assert ridge_offset(hub) == ridge_offset(shift)
+    assert float(centred(hub).sum(dim=0).abs().max()) < 1e-5
     assert offset_cka(shift.tolist(), 1) == 1
     assert offset_cka(shift.tolist(), 0) == pytest.approx(0.025)
 
