@@ -20,6 +20,7 @@ from mma_unet.analysis.ablation import METRICS, spread
 from mma_unet.analysis.cka import MinibatchCKA, gram
 from mma_unet.analysis.study import Job, Outcome, Study, read_curve
 from mma_unet.data import CentreCrop, Pair, PairedImages
+from mma_unet.errors import InputError
 from mma_unet.models import IRUNet, VIUNet
 from mma_unet.models.soft import OFFSETS, offset_pairing
 from mma_unet.training.pairing import PairingChoice
@@ -52,8 +53,13 @@ def cross_cka(vi_unet: VIUNet, ir_unet: IRUNet, pairs: Sequence[Pair]) -> Tensor
 
     Returns:
         `(depth, depth)`; row `v`, column `i` compares VI level `v + 1` with IR level `i + 1`.
+
+    Raises:
+        InputError: If there are fewer than 4 pairs.
     """
     pairs = list(dict.fromkeys(pairs))
+    if len(pairs) < 4:
+        raise InputError(f"CKA of {len(pairs)} pairs tells nothing; train on at least 4")
     pairs = pairs[:: max(len(pairs) // _LIMIT, 1)][:_LIMIT]
     channels = vi_unet.config.in_channels
     images = PairedImages(pairs, channels=1, transform=CentreCrop(_SIDE))
