@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ pytest.importorskip("lightning")
 from mma_unet.analysis.ablation import METRICS, TABLE_4, orderings
 from mma_unet.analysis.asymmetry import (
     SearchResult,
+    centred,
     choose_by_cka,
     composite,
     cross_cka,
@@ -21,11 +23,14 @@ from mma_unet.analysis.asymmetry import (
     offset_cka,
     ridge_offset,
 )
-from mma_unet.analysis.study import Outcome
+from mma_unet.analysis.study import Outcome, Study
 from mma_unet.data import Pair, find_pairs
+from mma_unet.errors import InputError
 from mma_unet.models import IRUNet, MMAUNetConfig, VIUNet
 from mma_unet.models.soft import OFFSETS, offset_pairing
+from mma_unet.training import Recipe
 from mma_unet.training.pairing import PairingChoice
+from mma_unet.training.recipe import DataSettings
 from tests.conftest import make_pairs
 
 
@@ -69,6 +74,10 @@ def test_ridge_of_shifted_diagonals() -> None:
     shift[4, 4] = shift[0, 0] = 0.1
     assert ridge_offset(shift) == pytest.approx(0.8)
     assert ridge_offset(shift.T) == pytest.approx(-0.8)
+    hub = shift + torch.tensor([0.0, 0.0, 0.0, 0.0, 3.0])
+    assert int(hub.argmax(dim=1).sum()) == 20  # IR level 5 is the most similar of all levels
+    assert ridge_offset(hub) == ridge_offset(shift)
+    assert float(centred(hub).sum(dim=0).abs().max()) < 1e-5
     assert offset_cka(shift.tolist(), 1) == 1
     assert offset_cka(shift.tolist(), 0) == pytest.approx(0.025)
 
@@ -126,6 +135,21 @@ def test_judgement() -> None:
 def test_outcome_mean_weighs_splits_by_their_pairs() -> None:
     scores = {"a": {"pairs": 1, "VIF": 1.0}, "b": {"pairs": 3, "VIF": 2.0}}
     assert Outcome(scores, 0, 0).mean("VIF") == 1.75
+
+
+def test_recipes_that_cannot_be_studied_are_one_sentence(tmp_path: Path) -> None:
+    data = DataSettings(test=("set",))
+    recipe = Recipe("toy", MMAUNetConfig(width=2), data)
+    for change, message in (
+        ({"start": "tiny"}, "leave out start"),
+        ({"data": DataSettings()}, "nothing to score on"),
+        ({"model": MMAUNetConfig(width=2, depth=4, pairing=((1, 2),))}, "5 levels"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Study(replace(recipe, **change), tmp_path)
+    config = MMAUNetConfig(width=2)
+    with pytest.raises(InputError, match="at least 4"):
+        cross_cka(VIUNet(config), IRUNet(config), [Pair("a", tmp_path, tmp_path)] * 9)
 
 
 def test_every_offset_is_a_candidate() -> None:

@@ -58,6 +58,16 @@ def test_auto_learns_a_pairing_and_trains_the_network_with_it(finished: Path) ->
     assert rows[0]["step"] == "4"  # 4 pairs, repeated twice, in batches of 2
 
 
+def test_levels_may_choose_on_their_own(recipe: Recipe, finished: Path, tmp_path: Path) -> None:
+    weights = train(replace(recipe, pairing="levels"), tmp_path / "run", **OPTIONS)
+    choice = read_choice(tmp_path / "run" / "pairing.json")
+    assert choice.method == "levels"
+    assert [max(pair) for pair in choice.pairing] == [2, 3, 4, 5]
+    assert [len(row) for row in choice.evidence["weights"]] == [5] * 4
+    assert weights is not None
+    assert load_model(weights).config.pairing == choice.pairing
+
+
 def test_a_finished_search_is_not_run_again(recipe: Recipe, finished: Path) -> None:
     stamp = (finished / "search" / "weights.safetensors").stat().st_mtime_ns
     (finished / "pairing.json").unlink()
@@ -114,7 +124,7 @@ def test_choosers_can_be_passed_in_and_are_named_when_missing(
 def test_bad_settings_are_one_sentence(recipe: Recipe, tmp_path: Path) -> None:
     path = tmp_path / "toy.yaml"
     for text, message in (
-        ("pairing: best", "pairing must be one of given, auto, learned, cka"),
+        ("pairing: best", "pairing must be one of given, auto, learned, levels, cka"),
         ("pairing: auto\nstart: tiny", "a recipe with start has its pairing"),
         ("fusion: {epochs: 2, settle: 3}", r"settle must be in 0\.\.2"),
         ("data: {repeat: 0}", "repeat must be at least 1"),

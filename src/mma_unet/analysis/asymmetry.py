@@ -20,6 +20,7 @@ from mma_unet.analysis.ablation import METRICS, spread
 from mma_unet.analysis.cka import MinibatchCKA, gram
 from mma_unet.analysis.study import Job, Outcome, Study, read_curve
 from mma_unet.data import CentreCrop, Pair, PairedImages
+from mma_unet.errors import InputError
 from mma_unet.models import IRUNet, VIUNet
 from mma_unet.models.soft import OFFSETS, offset_pairing
 from mma_unet.training.pairing import PairingChoice
@@ -27,6 +28,7 @@ from mma_unet.training.pairing import PairingChoice
 __all__ = [
     "Judgement",
     "SearchResult",
+    "centred",
     "choose_by_cka",
     "composite",
     "cross_cka",
@@ -51,8 +53,13 @@ def cross_cka(vi_unet: VIUNet, ir_unet: IRUNet, pairs: Sequence[Pair]) -> Tensor
 
     Returns:
         `(depth, depth)`; row `v`, column `i` compares VI level `v + 1` with IR level `i + 1`.
+
+    Raises:
+        InputError: If there are fewer than 4 pairs.
     """
     pairs = list(dict.fromkeys(pairs))
+    if len(pairs) < 4:
+        raise InputError(f"CKA of {len(pairs)} pairs tells nothing; train on at least 4")
     pairs = pairs[:: max(len(pairs) // _LIMIT, 1)][:_LIMIT]
     channels = vi_unet.config.in_channels
     images = PairedImages(pairs, channels=1, transform=CentreCrop(_SIDE))
@@ -75,25 +82,39 @@ def cross_cka(vi_unet: VIUNet, ir_unet: IRUNet, pairs: Sequence[Pair]) -> Tensor
     return total.compute()
 
 
+def centred(matrix: Tensor) -> Tensor:
+    """A CKA matrix less its row and column means: what is particular to each pair of levels.
+
+    A level that is like every level of the other modality (the deepest, often) would otherwise be
+    the best match of all of them, and the ridge would run along the border.
+    """
+    rows, columns = matrix.mean(dim=1, keepdim=True), matrix.mean(dim=0, keepdim=True)
+    return matrix - rows - columns + matrix.mean()
+
+
 def ridge_offset(matrix: Tensor) -> float:
     """How far the ridge of a CKA matrix lies off its diagonal, in levels; above 0 if IR is deeper.
 
-    For each VI level the most similar IR level is found, and for each IR level the most similar VI
-    level; the mean of all these differences is the offset. Taking both directions lets the ends of
-    the diagonal, where one side has nowhere to go, pull neither way.
+    In the centred matrix, the best IR level is found for each VI level, and the best VI level for
+    each IR level, both at most two levels away, as the candidates are; the mean of all these
+    differences is the offset. Taking both directions lets the ends of the diagonal, where one side
+    has nowhere to go, pull neither way.
 
     Args:
-        matrix: `(depth, depth)`, VI levels down, IR levels across.
+        matrix: `(depth, depth)`, VI levels down, IR levels across, not centred.
 
     Example:
         >>> ridge_offset(torch.eye(5))
         0.0
-        >>> round(ridge_offset(torch.eye(5).roll(1, 1).triu()), 2)
-        0.8
+        >>> hub = torch.eye(5) + torch.tensor([0.0, 0.0, 0.0, 0.0, 2.0])
+        >>> ridge_offset(hub)
+        0.0
     """
     levels = torch.arange(len(matrix))
-    right = (matrix.argmax(dim=1) - levels).float()
-    down = (levels - matrix.argmax(dim=0)).float()
+    far = (levels[None, :] - levels[:, None]).abs() > OFFSETS[-1]
+    particular = centred(matrix).masked_fill(far, -math.inf)
+    right = (particular.argmax(dim=1) - levels).float()
+    down = (levels - particular.argmax(dim=0)).float()
     return float(torch.cat([right, down]).mean())
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from mma_unet.analysis.asymmetry import SearchResult, composite
+from mma_unet.analysis.asymmetry import SearchResult, centred, composite
 from mma_unet.models.soft import OFFSETS
 
 __all__ = ["draw_search"]
@@ -19,9 +20,10 @@ _SHADES = ("#c51b7d", "#e9a3c9", "#9a9a9a", "#a1d76a", "#4d9221")
 def draw_search(result: SearchResult, path: Path) -> None:
     """Draw one search as SVG: three panels from left to right.
 
-    CKA between VI and IR levels, mean over the seeds, with the most similar IR level of each VI
-    level marked; the learned weight of each offset over the epochs, mean over the seeds; the
-    composite score of each offset, a dot per seed and a bar for the mean, with the choices named.
+    CKA between VI and IR levels, mean over the seeds (numbers), and what of it is particular to
+    each pair of levels (colour, see `centred`); the learned weight of each offset over the epochs,
+    mean over the seeds; the composite score of each offset, a dot per seed and a bar for the mean,
+    with the choices named.
 
     Args:
         result: What the search came to.
@@ -48,27 +50,21 @@ def draw_search(result: SearchResult, path: Path) -> None:
 
 def _matrix(figure: Any, axes: Any, result: SearchResult) -> None:
     matrix = np.mean([choice.evidence["cka"] for choice in result.cka], axis=0)
-    image = axes.imshow(matrix, origin="upper", cmap="viridis")
+    shades = centred(torch.from_numpy(matrix)).numpy()
+    most = abs(shades).max()
+    image = axes.imshow(shades, origin="upper", cmap="PuOr", vmin=-most, vmax=most)
     levels = range(len(matrix))
     for v in levels:
         for i in levels:
-            shade = "white" if matrix[v, i] < matrix.mean() else "black"
+            shade = "white" if abs(shades[v, i]) > 0.6 * most else "black"
             axes.text(i, v, f"{matrix[v, i]:.2f}", ha="center", va="center", color=shade, size=7)
-        best = int(matrix[v].argmax())
-        axes.add_patch(_frame(best, v))
     ridge = np.mean([choice.evidence["ridge"] for choice in result.cka])
     axes.set_xticks(levels, [str(k + 1) for k in levels])
     axes.set_yticks(levels, [str(k + 1) for k in levels])
     axes.set_xlabel("IR level")
     axes.set_ylabel("VI level")
-    axes.set_title(f"CKA; ridge at {ridge:+.2f} levels")
+    axes.set_title(f"CKA, ridge at {ridge:+.2f} levels")
     figure.colorbar(image, ax=axes, shrink=0.8)
-
-
-def _frame(column: int, row: int) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=1.5)
 
 
 def _weights(axes: Any, result: SearchResult) -> None:

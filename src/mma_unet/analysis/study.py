@@ -22,6 +22,7 @@ from typing import Any
 import lightning as L
 from safetensors.torch import load_file
 
+from mma_unet.errors import InputError
 from mma_unet.models import IRUNet, MMAUNetConfig, VIUNet, read_card
 from mma_unet.training import Recipe, train
 from mma_unet.training.pairing import Chooser, PairingChoice, read_choice
@@ -30,6 +31,9 @@ from mma_unet.training.pairs_data import PairsData, open_splits
 __all__ = ["Job", "Outcome", "Pairing", "Study", "peak_memory", "run_jobs"]
 
 Pairing = tuple[tuple[int, int], ...]
+
+_DEPTH = 5
+"""Levels of the paper's network, by which the experiments are named."""
 
 Report = Callable[[str, int], None]
 """Told what is being trained and how many epochs of the whole study are done."""
@@ -71,9 +75,22 @@ class Study:
         recipe: The budget and the data; seed, guidance and pairing are varied.
         runs: Folder for the run folders.
         **options: Passed to `mma_unet.training.train`, e.g. `accelerator="cpu"`.
+
+    Raises:
+        InputError: If the recipe starts from weights, scores nothing, or has not five levels.
     """
 
     def __init__(self, recipe: Recipe, runs: str | Path, **options: Any) -> None:
+        if recipe.start is not None:
+            raise InputError(
+                f"recipe {recipe.name}: a study trains stage I itself; leave out start"
+            )
+        if not recipe.data.test:
+            raise InputError(
+                f"recipe {recipe.name}: nothing to score on; name a split in data.test"
+            )
+        if recipe.model.depth != _DEPTH:
+            raise InputError(f"recipe {recipe.name}: a study needs a model of {_DEPTH} levels")
         self.recipe, self.folder, self.options = recipe, Path(runs) / recipe.name, options
         self.tick: Callable[[], None] = lambda: None
         self._data: PairsData | None = None

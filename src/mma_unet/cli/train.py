@@ -21,7 +21,7 @@ def train(
     ] = None,
     pairing: Annotated[
         str | None,
-        typer.Option(help="Which levels to fuse: given (by the recipe), auto, learned or cka."),
+        typer.Option(help="Which levels to fuse: given, auto, learned, levels or cka."),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data sets.")] = None,
     set_: Annotated[

@@ -17,7 +17,18 @@ from mma_unet.models.soft import SoftFusion, offset_pairing
 from mma_unet.training.recipe import StageSettings
 from mma_unet.training.tasks import FusionTask
 
-__all__ = ["Chooser", "PairingChoice", "PairingTask", "read_choice", "soft_model", "write_choice"]
+__all__ = [
+    "LEARNED",
+    "Chooser",
+    "PairingChoice",
+    "PairingTask",
+    "read_choice",
+    "soft_model",
+    "write_choice",
+]
+
+LEARNED = ("learned", "levels")
+"""Ways to choose by soft weights: shared by the levels, or of each level."""
 
 _WARMUP = 1 / 3
 """Share of the search during which all candidates keep equal weights, so that none is dropped only
@@ -31,7 +42,7 @@ class PairingChoice:
     """A pairing and what speaks for it.
 
     Attributes:
-        method: What chose it: `"learned"` or `"cka"`.
+        method: What chose it: `"learned"`, `"levels"` or `"cka"`.
         pairing: `(vi_level, ir_level)` pairs.
         evidence: Plain values: weights by offset, or the CKA matrix.
     """
@@ -108,9 +119,9 @@ class PairingTask(FusionTask):
         soft = self.soft
         weights = soft.logits.detach().softmax(dim=1)
         rows = [[round(float(w), 6) for w in row] for row in weights]
-        return PairingChoice(
-            "learned", soft.chosen(), {"offsets": list(soft.offsets), "weights": rows}
-        )
+        method = "levels" if soft.per_level else "learned"
+        evidence = {"offsets": list(soft.offsets), "weights": rows}
+        return PairingChoice(method, soft.chosen(), evidence)
 
 
 def write_choice(choice: PairingChoice, path: Path) -> None:

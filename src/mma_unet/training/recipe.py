@@ -21,7 +21,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 STAGES = ("vi", "ir", "fusion")
 """In the order they run: VI-UNet, IR-UNet (guided by the frozen VI-UNet), fusion."""
 
-PAIRINGS = ("given", "auto", "learned", "cka")
+PAIRINGS = ("given", "auto", "learned", "levels", "cka")
 """How the pairing is found: as the model has it, or chosen between stage I and stage II."""
 
 AUTO = "learned"
@@ -126,9 +126,11 @@ class Recipe:
         vi: Stage I, VI-UNet.
         ir: Stage I, IR-UNet.
         fusion: Stage II.
-        pairing: `"given"` takes the pairing of `model`; `"learned"` and `"cka"` choose one from
-            the trained encoders before stage II; `"auto"` is the one of them that did better.
-        search: Budget of choosing by learning; that of `fusion` by default.
+        pairing: `"given"` takes the pairing of `model`. The others choose one from the trained
+            encoders before stage II: `"learned"` one offset, by soft weights that the levels
+            share; `"levels"` the same level by level; `"cka"` the offset of the CKA ridge;
+            `"auto"` is `AUTO`.
+        search: Budget of `"learned"` and `"levels"`; that of `fusion` by default.
         seed: Seeds weights, shuffling and augmentation.
         precision: Lightning's: `"32-true"` or `"bf16-mixed"`.
     """

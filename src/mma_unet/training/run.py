@@ -32,6 +32,7 @@ from mma_unet.models import (
 )
 from mma_unet.training.callbacks import CurveWriter, SampleGrid
 from mma_unet.training.pairing import (
+    LEARNED,
     Chooser,
     PairingChoice,
     PairingTask,
@@ -42,8 +43,8 @@ from mma_unet.training.pairing import (
 from mma_unet.training.pairs_data import PairsData, open_splits
 from mma_unet.training.recipe import AUTO, STAGES, Recipe, StageSettings, load_recipe
 from mma_unet.training.scoring import score_model
-from mma_unet.training.sync_norm import SyncBatchNormCPU
 from mma_unet.training.tasks import FusionTask, ReconstructionTask
+from mma_unet.training.trainer import make_trainer
 
 __all__ = ["train"]
 
@@ -109,7 +110,7 @@ def train(
     method = AUTO if recipe.pairing == "auto" else recipe.pairing
     if "search" in stages and method == "given":
         raise InputError("stage search: the recipe gives its pairing; set pairing to auto")
-    if method not in ("given", "learned", *(choosers or {})):
+    if method not in ("given", *LEARNED, *(choosers or {})):
         raise InputError(f"pairing {method}: this way to choose is not at hand here; use learned")
     start = _start(recipe, stages)
     _claim(out, recipe)
@@ -227,9 +228,9 @@ class _Run:
         path = self.out / "pairing.json"
         if path.is_file():
             return read_choice(path)
-        if method == "learned":
+        if method in LEARNED:
             self.seed("fusion")
-            soft = soft_model(vi_unet, ir_unet)
+            soft = soft_model(vi_unet, ir_unet, per_level=method == "levels")
             task = PairingTask(soft, self.recipe.search or self.recipe.fusion)
             self.stage("search", soft, task, True)
             choice = task.choice()
@@ -257,7 +258,7 @@ class _Run:
         ]
         if self.progress:
             callbacks.append(RichProgressBar())
-        trainer = _trainer(
+        trainer = make_trainer(
             self.options,
             max_epochs=settings.epochs,
             check_val_every_n_epoch=min(settings.val_every, settings.epochs),
@@ -305,15 +306,3 @@ class _Run:
             scores[split] = score_model(final, open_splits((split,), recipe.data.root))
         data = {split: len(open_splits((split,), recipe.data.root)) for split in recipe.data.train}
         return save_model(final, target, recipe=recipe.to_dict(), data=data, scores=scores)
-
-
-def _trainer(options: dict[str, Any], **settings: Any) -> L.Trainer:
-    """A trainer whose batch norm is that of the global batch, however many processes share it."""
-    quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
-    silent: dict[str, Any] = dict.fromkeys(quiet, False)
-    probe = L.Trainer(**options, **silent)
-    if probe.world_size == 1:
-        return L.Trainer(**options, **settings)
-    if probe.strategy.root_device.type == "cpu":
-        return L.Trainer(**options, **settings, plugins=[SyncBatchNormCPU()])
-    return L.Trainer(**options, **settings, sync_batchnorm=True)
