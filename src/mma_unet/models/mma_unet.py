@@ -142,14 +142,22 @@ class MMAUNet(
         Returns:
             The fused image of the same shape, nominally in [0, 1] but not clipped.
         """
+        return self.compose(self.maps(ir, vi), ir, vi)
+
+    def maps(self, ir: Tensor, vi: Tensor) -> Tensor:
+        """What the decoder yields, `(B, in_channels or three times as many, H, W)`."""
         ir_features, vi_features = self.encode(ir, vi)
-        return self.compose(self.decoder(self.fusion(vi_features, ir_features)), ir, vi)
+        maps: Tensor = self.decoder(self.fusion(vi_features, ir_features))
+        return maps
 
     def compose(self, maps: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
-        """The fused image from what the decoder yields and, with a blend head, the sources."""
+        """The fused image from what the decoder yields and, with a blend head, the sources.
+
+        The maps may be of lower precision than the sources; the result has that of the sources.
+        """
         if self.config.head == "image":
             return maps
-        a, b, c = maps.to(ir.dtype).chunk(3, dim=1)
+        a, b, c = maps.chunk(3, dim=1)
         return a * ir + b * vi + c
 
     def forward_padded(self, ir: Tensor, vi: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ class TorchRuntime:
     """The network with batch norm folded, channels last.
 
     In `bf16` all weights and feature maps are bfloat16 but the last 1x1 convolution, which runs in
-    float32: a bfloat16 image would have steps of one grey level of 255.
+    float32, as does the blend of the sources: a bfloat16 image would have steps of one grey level
+    of 255.
 
     Args:
         network: The network, which is copied.
@@ -48,12 +49,11 @@ class TorchRuntime:
 
     def run(self, ir: Tensor, vi: Tensor) -> Tensor:
         """See `Runtime.run`."""
-        ir, vi = (
+        laid_out = (
             x.to(dtype=self._dtype).contiguous(memory_format=torch.channels_last) for x in (ir, vi)
         )
         with torch.inference_mode(), _threads(self._threads):
-            fused: Tensor = self.network(ir, vi)
-        return fused
+            return self.network.compose(self.network.maps(*laid_out), ir, vi)
 
 
 class _Float(nn.Module):
