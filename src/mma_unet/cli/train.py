@@ -14,7 +14,7 @@ from mma_unet.errors import InputError
 
 
 def train(
-    config: Annotated[Path, typer.Option(help="Recipe, e.g. configs/small.yaml.")],
+    config: Annotated[Path, typer.Option(help="Recipe, e.g. configs/plus.yaml.")],
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME.")] = None,
     stage: Annotated[
         list[str] | None, typer.Option(help="vi, ir, search or fusion; may be given again.")

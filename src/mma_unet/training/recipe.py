@@ -249,14 +249,14 @@ def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Re
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such recipe; give a YAML file such as configs/small.yaml")
+        raise InputError(f"{path}: no such recipe; give a YAML file such as configs/plus.yaml")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not a YAML file that can be read ({reason})") from error
     if not isinstance(values, dict):
-        raise InputError(f"{path}: a recipe is a mapping of settings; see configs/small.yaml")
+        raise InputError(f"{path}: a recipe is a mapping of settings; see configs/plus.yaml")
     for dotted, value in (overrides or {}).items():
         *parents, last = dotted.split(".")
         node = values
