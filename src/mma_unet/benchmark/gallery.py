@@ -1,7 +1,7 @@
 """A gallery: a fixed list of pairs, each as one sheet with every method side by side.
 
-Scores do not see halos, grids or lost people; eyes do. The list (`configs/gallery/hard.yaml`) is fixed,
-so that nobody picks flattering pairs afterwards.
+Scores do not see halos, grids or lost people; eyes do. The list (`configs/gallery/hard.yaml`) is
+fixed, so that nobody picks flattering pairs afterwards.
 """
 
 from __future__ import annotations
