@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
@@ -20,10 +21,13 @@ from mma_unet.benchmark import pool as pool_module
 from mma_unet.benchmark.cache import FUSING, SCORING
 from mma_unet.benchmark.methods import parse_named
 from mma_unet.benchmark.pictures import pick_evenly, pick_windows
+from mma_unet.benchmark.triples import Triple, load
 from mma_unet.benchmark.wording import findings, notices, number
 from mma_unet.cli.compare import compare as command
-from mma_unet.data import read_image, write_image
+from mma_unet.data import find_pairs, read_image, write_image
+from mma_unet.data.images import luminance
 from mma_unet.errors import InputError
+from mma_unet.pyramid import pyramid_fusion
 
 from .conftest import Folders
 
@@ -58,6 +62,17 @@ def test_baselines_always_take_part(folders: Folders, tmp_path: Path) -> None:
     assert notices(result) == ["4 images are too few for the intervals to be trusted."]
     summary = result.summary()
     assert result.methods[summary.order[0]].name == "average"  # nothing beats its PSNR
+
+
+def test_the_pyramid_is_that_of_the_library_rounded_to_eight_bits(folders: Folders) -> None:
+    (pair,) = (p for p in find_pairs(folders.ir, folders.vi).pairs if p.name == "a")
+    fused, ir, vi = load(Triple("a", pair.ir, pair.vi, "pyramid"))
+    assert vi.ndim == 3  # of which the luminance takes part
+    planes = [torch.from_numpy(x / np.float32(255))[None, None] for x in (ir, luminance(vi))]
+    exact = pyramid_fusion(planes[0], planes[1])[0, 0].numpy()
+    assert fused.dtype == np.uint8
+    np.testing.assert_array_equal(fused, np.floor(exact * 255 + 0.5))
+    assert len(np.unique(fused)) > 50
 
 
 def test_a_method_that_lacks_images_shrinks_the_common_subset(
@@ -107,10 +122,10 @@ def test_a_metric_that_some_output_lacks_is_reckoned_without_that_image(
     left_out = "all methods: Qcb over 3 of 4 images (undefined for flat 1)."
     assert sum(line.endswith(left_out) for line in lines) == 2  # plain and stretched
     assert sum(line.startswith("After stretching: An image") for line in lines) == 1
-    boundless = "PSNR: infinite for some image of even, average and maximum, so its mean"
+    boundless = "PSNR: infinite for some image of even, average, maximum and pyramid, so"
     assert any(line.startswith(boundless) for line in lines)
     assert findings(result, result.summary())[1].startswith(
-        "PSNR: even, average and maximum share the best mean, ∞"
+        "PSNR: even, average, maximum and pyramid share the best mean, ∞"
     )
     page = write_report(result, tmp_path / "out", limit_images=0).read_text(encoding="utf-8")
     assert 'data-value="Infinity"' in page
@@ -133,7 +148,7 @@ def test_a_method_without_any_value_has_no_rank_in_that_metric(
                      suite="psnr,qcb")  # fmt: skip
     rank = result.summary().rank
     assert np.isnan(rank[1, 1])
-    assert sorted(rank[[0, 2, 3], 1]) == [1, 2, 3]
+    assert sorted(rank[[0, 2, 3, 4], 1]) == [1, 2, 3, 4]
     assert result.summary().images == [4, 4]
     assert any(
         line.startswith("Qcb: undefined for every image of flat") for line in notices(result)
@@ -155,7 +170,7 @@ def test_a_second_run_scores_only_what_has_changed(
     out = tmp_path / "out"
     results = {"even": folders.method("even", 0.5), "thermal": folders.method("thermal", 0.8)}
     first = compare(folders.ir, folders.vi, results, out, suite="psnr")
-    assert len(scored) == 16
+    assert len(scored) == 20
     scored.clear()
     again = compare(folders.ir, folders.vi, results, out, suite="psnr")
     assert scored == []
@@ -170,7 +185,7 @@ def test_a_second_run_scores_only_what_has_changed(
 
     scored.clear()
     compare(folders.ir, folders.vi, results, out, suite="ssim")
-    assert len(scored) == 16
+    assert len(scored) == 20
 
 
 def test_an_interrupted_run_keeps_what_was_done(
@@ -188,7 +203,7 @@ def test_an_interrupted_run_keeps_what_was_done(
     scored.clear()
     compare(folders.ir, folders.vi, results, tmp_path / "o", suite="psnr")
     assert scored[0] == "c10"
-    assert len(scored) == 9  # one of the method, eight of the baselines
+    assert len(scored) == 13  # one of the method, twelve of the baselines
 
 
 def test_scores_of_images_outside_the_common_subset_are_kept(
@@ -234,7 +249,7 @@ def test_mended_code_scores_and_fuses_again(
         return (tmp_path / "o" / "fused" / "ours" / "a.png").stat().st_mtime_ns
 
     fused = run()
-    assert len(scored) == 12
+    assert len(scored) == 16
     scored.clear()
     assert run() == fused
     assert scored == []
@@ -247,7 +262,7 @@ def test_mended_code_scores_and_fuses_again(
     monkeypatch.setattr(cache_module, "_sources", mended)
     which = SCORING
     assert run() == fused
-    assert len(scored) == 12
+    assert len(scored) == 16
     scored.clear()
     which = FUSING
     assert run() != fused
@@ -255,7 +270,7 @@ def test_mended_code_scores_and_fuses_again(
 
 def test_the_stamps_cover_the_code_that_makes_the_numbers() -> None:
     scoring = {file.name for file in cache_module._sources(SCORING)}
-    assert {"vif.py", "scoring.py", "triples.py", "images.py"} <= scoring
+    assert {"vif.py", "scoring.py", "triples.py", "pyramid.py", "images.py"} <= scoring
     fusing = {file.name for file in cache_module._sources(FUSING)}
     assert {"fuser.py", "sources.py", "mma_unet.py", "weights.py", "images.py"} <= fusing
 
@@ -356,7 +371,7 @@ def test_the_report_is_complete_and_self_contained(folders: Folders, tmp_path: P
     assert not re.search(r"https?://|<link|@import|<script[^>]+src", page)
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert all(s.startswith(("data:image/jpeg;base64,", "#")) for s in sources)
-    assert page.count("<figure") == 2 * 6
+    assert page.count("<figure") == 2 * 7
     assert page.count("<svg") == 2
     assert "After stretching every output" in page
     ids = re.findall(r'<[^>]* id="([^"]+)"', page)
@@ -365,11 +380,11 @@ def test_the_report_is_complete_and_self_contained(folders: Folders, tmp_path: P
 
     with (out / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * 4 * 4
+    assert len(rows) == 2 * 5 * 4
     assert float(rows[0]["PSNR"]) == result.values[0, 0, 0]
     with (out / "summary.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * 4 * 2
+    assert len(rows) == 2 * 5 * 2
     assert {r["better"] for r in rows} == {"↑"}
     for r in rows:
         assert float(r["mean_low"]) <= float(r["mean"]) <= float(r["mean_high"])
@@ -455,8 +470,9 @@ def test_means_of_other_methods_are_those_known(shared: Path, tmp_path: Path) ->
         data / "ir", data / "vi", {"densefuse": peers / "densefuse"}, tmp_path, suite="psnr,ssim"
     )
     mean = result.summary().mean
-    # PSNR and SSIM of DenseFuse, the average and the maximum, from the peers' SCORES.md
-    known = [[17.706, 0.794], [17.708, 0.794], [14.699, 0.738]]
+    # PSNR and SSIM of DenseFuse, the average and the maximum, from the peers' SCORES.md, and of the
+    # pyramid, reckoned once with OpenCV in float64 (sepFilter2D, resize, GaussianBlur).
+    known = [[17.706, 0.794], [17.708, 0.794], [14.699, 0.738], [17.148, 0.744]]
     np.testing.assert_allclose(mean, known, rtol=0, atol=5.1e-4)
 
 

@@ -35,8 +35,8 @@ __all__ = [
 Row = tuple[str, list[float]]
 """A stamp and the scores in the order of the labels."""
 
-SCORING = {"metrics": "*.py", "benchmark": "triples.py", "data": "images.py"}
-"""The code that makes a score of three files; the baselines are in `triples.py`."""
+SCORING = {"metrics": "*.py", "benchmark": "triples.py", "data": "images.py", "": "pyramid.py"}
+"""The code that makes a score of three files; `triples.py` and `pyramid.py` are the baselines."""
 FUSING = {"inference": "*.py", "models": "*.py", "data": "images.py"}
 """The code that makes a fused file of two files and weights."""
 
@@ -56,7 +56,7 @@ def code_stamp(parts: Mapping[str, str]) -> str:
     """Digest of source code of this package.
 
     Args:
-        parts: Pattern of the files' names, by the sub-package they lie in.
+        parts: Pattern of the files' names, by the sub-package they lie in; `""` is the package.
     """
     digest = hashlib.sha256()
     for file in _sources(parts):
@@ -69,7 +69,7 @@ def _sources(parts: Mapping[str, str]) -> list[Traversable]:
     return [
         file
         for part, pattern in parts.items()
-        for file in sorted(resources.files(f"mma_unet.{part}").iterdir(), key=lambda f: f.name)
+        for file in sorted((resources.files("mma_unet") / part).iterdir(), key=lambda f: f.name)
         if fnmatch.fnmatch(file.name, pattern)
     ]
 

@@ -51,7 +51,7 @@ def compare(
     ),
     progress: Annotated[bool, typer.Option(help="Show progress bars.")] = True,
 ) -> None:
-    """Compare methods with each other, the pixel average and the maximum, on the same pairs."""
+    """Compare methods with each other and with average, maximum and pyramid, on the same pairs."""
     need("matplotlib", extra="report")
     need("jinja2", extra="report")
     from mma_unet.benchmark import compare as run
