@@ -1,8 +1,11 @@
-"""`mma-unet fuse`: two files or two folders in, fused images out."""
+"""`mma-unet fuse`: two files, folders or videos in, fused images or a fused video out."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,17 +13,20 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mma_unet.cli.common import check_writable, console, errors
+from mma_unet.cli.fuse_video import VideoOptions, fuse_to_video, wants_video
 from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
     from mma_unet.data import Pair
-    from mma_unet.inference import Task
+    from mma_unet.inference import Fuser, Task
 
 
 def fuse(
-    ir: Annotated[Path, typer.Argument(help="Infrared image, or a folder of them.")],
-    vi: Annotated[Path, typer.Argument(help="Visible image, or a folder of them.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Fused image, or a folder for them.")],
+    ir: Annotated[str, typer.Argument(help="Infrared image, folder of them, video or camera.")],
+    vi: Annotated[str, typer.Argument(help="Visible image, folder of them, video or camera.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Fused image or video, or a folder for images.")
+    ],
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Shipped weights by name, or a file.")
     ] = None,
@@ -40,24 +46,35 @@ def fuse(
     format_: Annotated[
         str | None, typer.Option("--format", help="png, jpg, tif, ...; default: that of VI.")
     ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(help="Most memory to use, e.g. 2GB; larger images are fused in tiles."),
+    ] = None,
+    statistics: Annotated[
+        str, typer.Option(help="For tiles: exact, or reduced for half the time, nearly the same.")
+    ] = "exact",
     batch_size: Annotated[int, typer.Option(min=1, help="Pairs fused together.")] = 1,
+    fps: Annotated[float, typer.Option(min=0.01, help="Rate of a video made of images.")] = 25.0,
+    audio: Annotated[bool, typer.Option(help="Copy the sound of the visible video.")] = True,
+    steady: Annotated[bool, typer.Option(help="Take flicker out of a video.")] = True,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.01, help="Stop a video after so long; for cameras.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Fuse again what is done.")] = (
         False
     ),
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
 ) -> None:
-    """Fuse registered infrared and visible images; size, name and bit depth of VI are kept.
+    """Fuse registered infrared and visible images or videos; size and bit depth of VI are kept.
 
     What is done already is skipped, with whatever options it was done: --overwrite redoes it.
     """
-    from mma_unet.data import find_pairs
-    from mma_unet.inference import Fuser, fuse_files
+    from mma_unet.inference import Fuser
     from mma_unet.models import DEFAULT_MODEL
 
-    pairing = find_pairs(ir, vi)
-    tasks = _tasks(ir, vi, list(pairing.pairs), out, format_)
     chosen = DEFAULT_MODEL if model is None else model
-    fuser = Fuser(
+    make_fuser = partial(
+        Fuser,
         chosen,
         device=device,
         runtime=runtime,
@@ -66,16 +83,50 @@ def fuse(
         gray=gray,
         colour=colour,
         ir_range=ir_range,
+        max_memory=max_memory,
+        statistics=statistics,
     )
+    if wants_video(ir, vi, out):
+        options = VideoOptions(Fraction(str(fps)), audio, steady, seconds, batch_size, overwrite)
+        fuse_to_video(ir, vi, out, make_fuser, options, progress=progress)
+    else:
+        _fuse_images(
+            Path(ir), Path(vi), out, format_, make_fuser,
+            batch_size=batch_size, overwrite=overwrite, progress=progress,
+        )  # fmt: skip
+
+
+def _fuse_images(
+    ir: Path,
+    vi: Path,
+    out: Path,
+    format_: str | None,
+    make_fuser: Callable[[], Fuser],
+    *,
+    batch_size: int,
+    overwrite: bool,
+    progress: bool,
+) -> None:
+    from mma_unet.data import find_pairs
+    from mma_unet.inference import fuse_files
+
+    pairing = find_pairs(ir, vi)
+    tasks = _tasks(ir, vi, list(pairing.pairs), out, format_)
+    fuser = make_fuser()
     if ir.is_dir():
         check_writable(out)
     start = time.monotonic()
     counts = {"fused": 0, "skipped": 0, "failed": 0}
     lonely = (*pairing.unpaired_ir, *pairing.unpaired_vi)
     failures = [f"{path} has no partner: name both files of a pair alike." for path in lonely]
-    columns = (TextColumn("Fusing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, disable=not progress or len(tasks) == 1) as bar:
-        bar_task = bar.add_task("", total=len(tasks))
+    text = TextColumn("{task.description}")
+    columns = (text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=not progress) as bar:
+        bar_task = bar.add_task("Fusing", total=len(tasks), visible=len(tasks) > 1)
+        tiles = bar.add_task("Tiles", visible=False)
+        fuser.on_tile = lambda done, total: bar.update(
+            tiles, completed=done, total=total, visible=done < total
+        )
         for outcome in fuse_files(fuser, tasks, overwrite=overwrite, batch_size=batch_size):
             counts[outcome.status] += 1
             if outcome.status == "failed":

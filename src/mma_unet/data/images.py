@@ -120,7 +120,11 @@ def _normalise(array: Array, path: Path) -> Array:
     if array.ndim == 3:
         if array.shape[2] == 1:
             array = array[:, :, 0]
-        elif array.shape[2] in (3, 4):
+        elif array.shape[2] == 3:
+            for top in range(0, len(array), 256):  # in place: a large image is held once
+                part = array[top : top + 256]
+                part[:] = cv2.cvtColor(part, cv2.COLOR_BGR2RGB)
+        elif array.shape[2] == 4:
             array = array[:, :, 2::-1]
         else:
             raise InputError(f"{path} has {array.shape[2]} channels: convert it to grey or RGB.")
@@ -153,7 +157,7 @@ def write_image(path: str | Path, array: Array) -> None:
             raise InputError(f"{path} is a folder: give the output a file name.")
         try:
             with temporary.open("xb") as file:
-                file.write(buffer)
+                file.write(buffer.data)
             os.replace(temporary, path)  # noqa: PTH105 - the name says what it does
         finally:
             temporary.unlink(missing_ok=True)
@@ -165,7 +169,7 @@ def write_image(path: str | Path, array: Array) -> None:
         ) from error
 
 
-def _encode(path: Path, array: Array) -> bytes:
+def _encode(path: Path, array: Array) -> npt.NDArray[np.uint8]:
     suffix = path.suffix.lower()
     if suffix not in WRITE_SUFFIXES:
         raise InputError(
@@ -200,7 +204,8 @@ def _encode(path: Path, array: Array) -> bytes:
         raise InputError(f"{path} cannot be encoded ({error.err}): use .png.") from None
     if not done:
         raise InputError(f"{path} cannot be encoded as {suffix}: use .png.")
-    return buffer.tobytes()
+    encoded: npt.NDArray[np.uint8] = buffer
+    return encoded
 
 
 def to_float(array: Array, source: str | Path = "the image") -> FloatArray:

@@ -97,7 +97,9 @@ def _fuse(fuser: Fuser, ready: list[tuple[Task, tuple[Source, Source]]]) -> Iter
         elif ready:
             yield Outcome(ready[0][0], "failed", str(error))
         return
-    for (task, _), image in zip(ready, results, strict=True):
+    tasks = [task for task, _ in ready]
+    ready.clear()  # large sources are not held while the result is encoded
+    for task, image in zip(tasks, results, strict=True):
         try:
             write_image(task.target, np.asarray(image))
         except InputError as error:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from mma_unet.errors import InputError
+from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
+from mma_unet.inference.memory import memory_budget, parse_memory
 from mma_unet.inference.runtimes import is_exported, make_runtime
 from mma_unet.inference.sources import (
     IR_RANGES,
     Array,
+    Canvas,
     Image,
     Source,
     read_source,
-    restore,
 )
-from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model
+from mma_unet.inference.tiling import STATISTICS, fuse_tiles
+from mma_unet.models import DEFAULT_MODEL, MMAUNet, fold_batch_norm, load_model
 
 __all__ = ["Fuser"]
 
@@ -46,6 +50,13 @@ class Fuser:
         ir_range: `"full"` divides integers by the largest value of their type; `"auto"` stretches
             the 0.1 % to 99.9 % quantiles of the IR image to the full range, as raw 14- or 16-bit
             thermal counts need.
+        max_memory: The most memory to hold, in bytes or as `"2GB"`; by default half of what is
+            free may be taken. Images too large for it are fused in tiles.
+        statistics: For tiles, `"exact"` gives the result of the untiled network; `"reduced"` is
+            faster and close (docs/large-images.md).
+
+    Attributes:
+        on_tile: Called with the tiles done and the tiles in all while one image is fused in tiles.
 
     Raises:
         InputError: If the model is unknown, the device or runtime is not there, or a value is not
@@ -70,6 +81,8 @@ class Fuser:
         gray: bool = False,
         colour: str = "luminance",
         ir_range: str = "full",
+        max_memory: str | int | None = None,
+        statistics: str = "exact",
     ) -> None:
         self.device = _device(device)
         self._model = (
@@ -85,7 +98,12 @@ class Fuser:
             raise InputError("colour 'rgb' needs a three-channel model; use 'luminance'")
         if ir_range not in IR_RANGES:
             raise InputError(f"ir_range must be one of {IR_RANGES}, not {ir_range!r}")
+        if statistics not in STATISTICS:
+            raise InputError(f"statistics must be one of {STATISTICS}, not {statistics!r}")
         self.gray, self.colour, self.ir_range = gray, colour, ir_range
+        self.max_memory = None if max_memory is None else parse_memory(max_memory)
+        self.statistics = statistics
+        self.on_tile: Callable[[int, int], None] = lambda *_: None
 
     @property
     def model(self) -> MMAUNet:
@@ -140,28 +158,117 @@ class Fuser:
         results: dict[int, Array | Tensor] = {}
         for indices in groups.values():
             members = [sources[i] for i in indices]
-            for index, (_, vi), fused in zip(indices, members, self._run(members), strict=True):
-                results[index] = restore(fused, vi, gray=self.gray)
+            spare = memory_budget(self.max_memory, self.device) - self._output_bytes(members)
+            at_once = self._at_once(spare, members[0][0].size)
+            if at_once < 1:
+                for index, (ir, vi) in zip(indices, members, strict=True):
+                    results[index] = self._tiled(ir, vi)
+            for start in range(0, len(members), at_once) if at_once else ():
+                some = slice(start, start + at_once)
+                for index, result in zip(indices[some], self._untiled(members[some]), strict=True):
+                    results[index] = result
         return [results[i] for i in range(len(sources))]
+
+    def _at_once(self, spare: int, size: tuple[int, int]) -> int:
+        """How many pairs of one size fit into memory together; an exported file takes no tiles."""
+        if not isinstance(self._model, MMAUNet):
+            return 1
+        return spare // peak_bytes(self._model, *self._padded(size))
+
+    @cached_property
+    def _tile_network(self) -> MMAUNet:
+        """The network whose parts are run tile by tile, whatever the runtime."""
+        network: MMAUNet = fold_batch_norm(self.model).to(  # type: ignore[call-overload]
+            self.device, memory_format=torch.channels_last
+        )
+        return network
+
+    def _untiled(self, sources: Sequence[tuple[Source, Source]]) -> list[Array | Tensor]:
+        """Results for pairs of one size, fused together."""
+        results: list[Array | Tensor] = []
+        for (_, vi), fused in zip(sources, self._run(sources), strict=True):
+            canvas = Canvas(vi, gray=self.gray)
+            canvas.paint(slice(None), slice(None), fused)
+            results.append(canvas.result())
+        return results
+
+    def _tiled(self, ir: Source, vi: Source) -> Array | Tensor:
+        """Result for one pair that is fused in tiles."""
+        size = self._padded(vi.size)
+        canvas = Canvas(vi, gray=self.gray)
+        spare = memory_budget(self.max_memory, self.device)
+        lacking = peak_bytes(self._tile_network, *least_tile(self.config, size)) - spare
+        if lacking > 0 and self.max_memory is not None:
+            needed = (self.max_memory + lacking) / 1e6
+            raise InputError(
+                f"{vi.name}: {vi.size[1]}x{vi.size[0]} pixels need {needed:.0f} MB at least; "
+                "allow more with --max-memory or use a smaller model"
+            )
+
+        def load(window: Window) -> tuple[Tensor, Tensor]:
+            return self._inputs([(ir, vi)], window)
+
+        tiles = fuse_tiles(
+            self._tile_network,
+            size,
+            load,
+            max_pixels=tile_pixels(self._tile_network, spare),
+            statistics=self.statistics,
+            step=self.on_tile,
+        )
+        half = self.runtime.precision == "bf16"
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, half):
+            for core, fused in tiles:
+                bottom, right = min(core.bottom, vi.size[0]), min(core.right, vi.size[1])
+                rows, cols = slice(core.top, bottom), slice(core.left, right)
+                cropped = fused[..., : bottom - core.top, : right - core.left].clamp(0, 1)
+                canvas.paint(rows, cols, self._planes(cropped)[0])
+        return canvas.result()
 
     def _run(self, sources: Sequence[tuple[Source, Source]]) -> Tensor:
         """Fused images `(B, 1 or 3, H, W)` in [0, 1] of pairs of one size."""
-        as_rgb = self.colour == "rgb"
-        ir = self._stack([ir.luminance for ir, _ in sources])
-        vi = self._stack([vi.pixels if as_rgb else vi.luminance for _, vi in sources])
+        height, width = sources[0][0].size
+        ir, vi = self._inputs(sources, Window(0, height, 0, width))
         try:
             with torch.inference_mode():
                 fused = self._forward(ir, vi).clamp_(0, 1)
         except (MemoryError, RuntimeError) as error:
             if "memory" not in str(error) and not isinstance(error, MemoryError):
                 raise
-            height, width = sources[0][0].size
             raise InputError(
                 f"{sources[0][1].name}: not enough memory for {len(sources)} pair(s) of "
-                f"{width}x{height} pixels; use a smaller batch, image or model"
+                f"{width}x{height} pixels; use --max-memory, a smaller batch or a smaller model"
             ) from error
-        result: Tensor = fused if as_rgb else fused.mean(dim=1, keepdim=True)
-        return result
+        return self._planes(fused)
+
+    def _planes(self, fused: Tensor) -> Tensor:
+        """What the network returns, as `(B, 1, H, W)` luminance or `(B, 3, H, W)` colour."""
+        return fused if self.colour == "rgb" else fused.mean(dim=1, keepdim=True)
+
+    def _padded(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width rounded up to what the network takes."""
+        multiple = self.config.size_multiple
+        return size[0] + -size[0] % multiple, size[1] + -size[1] % multiple
+
+    def _inputs(
+        self, sources: Sequence[tuple[Source, Source]], window: Window
+    ) -> tuple[Tensor, Tensor]:
+        """A window of pairs of one size for the network, replicated where it leaves the image."""
+        height, width = sources[0][0].size
+        rows = slice(window.top, min(window.bottom, height))
+        cols = slice(window.left, min(window.right, width))
+        beyond = (0, max(window.right - width, 0), 0, max(window.bottom - height, 0))
+        as_rgb = self.colour == "rgb"
+        ir = self._stack([ir.grey_region(rows, cols) for ir, _ in sources])
+        vi = self._stack(
+            [vi.region(rows, cols) if as_rgb else vi.grey_region(rows, cols) for _, vi in sources]
+        )
+        if any(beyond):
+            ir, vi = (F.pad(x, beyond, mode="replicate") for x in (ir, vi))
+        return ir, vi
+
+    def _output_bytes(self, sources: Sequence[tuple[Source, Source]]) -> int:
+        return sum(Canvas.bytes_for(vi, gray=self.gray) for _, vi in sources)
 
     def _forward(self, ir: Tensor, vi: Tensor) -> Tensor:
         """The network on `(B, in_channels, H, W)` of any size: pad, run, crop."""

@@ -18,61 +18,84 @@ from mma_unet.data import from_float, read_image, to_float
 from mma_unet.data.images import BT601
 from mma_unet.errors import InputError
 
-__all__ = ["IR_RANGES", "Array", "Image", "Source", "luminance", "read_source", "restore"]
+__all__ = ["IR_RANGES", "Array", "Canvas", "Image", "Source", "luminance", "read_source"]
 
 Array: TypeAlias = npt.NDArray[Any]
 Image: TypeAlias = str | os.PathLike[str] | Array | Tensor
 """A path, an array `(H, W)` or `(H, W, 3)`, or a tensor `(H, W)` or `(1 or 3, H, W)`."""
 
 IR_RANGES = ("full", "auto")
+_ROWS = 256
+"""Rows that are counted at once."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One source image, ready for the network.
+    """One source image, ready for the network, kept in its own sample type to save memory.
 
     Attributes:
         name: What to call it in an error.
-        samples: `(H, W)` or `(H, W, 1 or 3)`; `uint8`, or float32 in [0, 1].
-        dtype: Sample type to restore: `uint8`, `uint16` or `float32`.
+        planes: `(1 or 3, H, W)` samples as they came; floats are in [0, 1].
+        stretch: The two sample values that become 0 and 1; None for the range of the type.
         like: The tensor it came as, if it did: the result is one of its type and device.
         was_flat: Whether it came without a channel axis.
     """
 
     name: str
-    samples: Array
-    dtype: np.dtype[Any]
+    planes: Array
+    stretch: tuple[float, float] | None
     like: Tensor | None
     was_flat: bool
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
-        return int(self.samples.shape[0]), int(self.samples.shape[1])
+        return int(self.planes.shape[-2]), int(self.planes.shape[-1])
 
     @property
-    def is_grey(self) -> bool:
-        """Whether it has one channel."""
-        return self.samples.ndim == 2 or self.samples.shape[2] == 1
+    def dtype(self) -> np.dtype[Any]:
+        """Sample type to restore: `uint8`, `uint16` or `float32`."""
+        kept = self.planes.dtype in (np.uint8, np.uint16)
+        return self.planes.dtype if kept else np.dtype(np.float32)
 
-    @cached_property
+    @property
     def pixels(self) -> Tensor:
         """`(1 or 3, H, W)` float32 in [0, 1]."""
-        values = to_float(self.samples, self.name) if self._is_byte else self.samples
-        planes = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
-        return torch.from_numpy(np.ascontiguousarray(planes))
+        return self.region(slice(None), slice(None))
+
+    def region(self, rows: slice, cols: slice) -> Tensor:
+        """The pixels of some rows and columns, `(1 or 3, h, w)` float32 in [0, 1]."""
+        part = np.ascontiguousarray(self.planes[:, rows, cols])
+        if self.stretch is None:
+            return torch.from_numpy(to_float(part, self.name))
+        low, high = self.stretch
+        scaled = (part.astype(np.float32) - np.float32(low)) / np.float32(max(high - low, 1e-6))
+        return torch.from_numpy(np.clip(scaled, 0, 1, out=scaled))
 
     @cached_property
     def luminance(self) -> Tensor:
-        """BT.601 luminance `(1, H, W)`, float32 in [0, 1]."""
-        if not self._is_byte or self.is_grey:
-            return luminance(self.pixels)
-        grey = cv2.cvtColor(self.samples.astype(np.float32), cv2.COLOR_RGB2GRAY)
-        return torch.from_numpy(grey)[None].div_(255)
+        """BT.601 luminance `(1, H, W)`, float32 in [0, 1]; kept."""
+        return self._grey(slice(None), slice(None))
 
-    @property
-    def _is_byte(self) -> bool:
-        return self.samples.dtype == np.uint8
+    def grey_region(self, rows: slice, cols: slice) -> Tensor:
+        """The luminance of some rows and columns, `(1, h, w)` float32 in [0, 1]."""
+        height, width = self.size
+        if rows.indices(height) == (0, height, 1) and cols.indices(width) == (0, width, 1):
+            return self.luminance
+        return self._grey(rows, cols)
+
+    def bytes_region(self, rows: slice, cols: slice) -> Array | None:
+        """`(h, w, 3)` bytes of some rows and columns, if it is a colour image of bytes."""
+        if self.planes.dtype != np.uint8 or len(self.planes) != 3 or self.stretch is not None:
+            return None
+        return np.ascontiguousarray(self.planes[:, rows, cols].transpose(1, 2, 0))
+
+    def _grey(self, rows: slice, cols: slice) -> Tensor:
+        colour = self.bytes_region(rows, cols)
+        if colour is None:
+            return luminance(self.region(rows, cols))
+        grey = cv2.cvtColor(colour.astype(np.float32), cv2.COLOR_RGB2GRAY)
+        return torch.from_numpy(grey)[None].div_(255)
 
 
 def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
@@ -98,12 +121,8 @@ def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))) or not array.size:
         raise InputError(f"{name} has shape {array.shape}: give (H, W) or (H, W, 3)")
     array = array[..., :3] if array.ndim == 3 else array  # as in files, alpha is dropped
-    dtype = array.dtype if array.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
-    if stretch:
-        samples: Array = _stretch(array, name)
-    else:  # bytes are converted when and as far as they are needed
-        samples = np.ascontiguousarray(array) if dtype == np.uint8 else to_float(array, name)
-    return Source(name, samples, dtype, like=None, was_flat=array.ndim == 2)
+    planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+    return _source(planes, name, stretch, like=None, was_flat=array.ndim == 2)
 
 
 def _from_tensor(image: Tensor, name: str, stretch: bool) -> Source:
@@ -112,23 +131,41 @@ def _from_tensor(image: Tensor, name: str, stretch: bool) -> Source:
         raise InputError(
             f"{name} has shape {tuple(image.shape)}: give (H, W), (1, H, W) or (3, H, W)"
         )
-    values = _stretch if stretch else to_float
     floating = planes.is_floating_point()
-    array = values((planes.float() if floating else planes).detach().cpu().numpy(), name)
-    dtype = np.dtype(np.float32 if floating else str(image.dtype).removeprefix("torch."))
-    samples = array.transpose(1, 2, 0)
-    return Source(name, samples, dtype, like=image, was_flat=image.dim() == 2)
+    samples = (planes.float() if floating else planes).detach().cpu().numpy()
+    return _source(samples, name, stretch, like=image, was_flat=image.dim() == 2)
 
 
-def _stretch(array: Array, name: str) -> npt.NDArray[np.float32]:
-    if array.dtype.kind not in "uif":
-        raise InputError(f"{name} holds {array.dtype} samples: convert it to uint16 or float32.")
-    values = array.astype(np.float32)
-    if not np.isfinite(values).all():
-        raise InputError(f"{name} holds NaN or infinite values: replace them with numbers.")
-    low, high = np.quantile(values, (0.001, 0.999))
-    scaled: npt.NDArray[Any] = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
-    return scaled.astype(np.float32, copy=False)
+def _source(
+    planes: Array, name: str, stretch: bool, *, like: Tensor | None, was_flat: bool
+) -> Source:
+    """Check samples `(1 or 3, H, W)`, and find the range to stretch if they are raw counts."""
+    if stretch:
+        return Source(name, planes, _quantiles(planes, name), like, was_flat)
+    if planes.dtype not in (np.uint8, np.uint16):
+        planes = to_float(planes, name)
+    return Source(name, planes, None, like, was_flat)
+
+
+def _quantiles(planes: Array, name: str) -> tuple[float, float]:
+    """The 0.1 % and 99.9 % quantiles of the samples."""
+    if planes.dtype.kind not in "uif":
+        raise InputError(f"{name} holds {planes.dtype} samples: convert it to uint16 or float32.")
+    if planes.dtype in (np.uint8, np.uint16):  # by counting, without a copy of the image
+        counts = np.zeros(np.iinfo(planes.dtype).max + 1, np.int64)
+        for top in range(0, planes.shape[1], _ROWS):
+            part = planes[:, top : top + _ROWS].ravel()
+            counts += np.bincount(part, minlength=len(counts))
+        ranks = np.cumsum(counts)
+        places = (ranks[-1] - 1) * np.array((0.001, 0.999))
+        below = np.searchsorted(ranks, np.floor(places), side="right")
+        above = np.searchsorted(ranks, np.ceil(places), side="right")
+        values: Array = below + (above - below) * (places % 1)
+    else:
+        if not np.isfinite(planes).all():
+            raise InputError(f"{name} holds NaN or infinite values: replace them with numbers.")
+        values = np.quantile(planes.astype(np.float32, copy=False), (0.001, 0.999))
+    return float(values[0]), float(values[1])
 
 
 def luminance(pixels: Tensor) -> Tensor:
@@ -139,41 +176,68 @@ def luminance(pixels: Tensor) -> Tensor:
     return torch.einsum("c,chw->hw", weights, pixels)[None]
 
 
-def restore(fused: Tensor, vi: Source, *, gray: bool) -> Array | Tensor:
-    """Give a fused luminance the colour, sample type and layout of its visible image.
+class Canvas:
+    """The result of a pair, painted window by window in the sample type of its visible image.
 
     Changing Y of YCbCr and keeping Cb and Cr adds the change of Y to each of R, G and B.
 
     Args:
-        fused: `(1 or 3, H, W)` in [0, 1]; three channels are taken as the colour image itself.
-        vi: The visible source.
-        gray: Return the luminance alone.
+        vi: The visible source, whose colour, sample type and layout the result gets.
+        gray: Keep the luminance alone.
     """
-    if gray or vi.is_grey:
-        result = luminance(fused)
-    elif fused.shape[0] == 3:
-        result = fused
-    elif vi.like is None and vi.samples.dtype == np.uint8:
-        return _add_to_bytes(vi, fused)
-    else:
-        result = vi.pixels.to(fused.device) + (fused - vi.luminance.to(fused.device))
-    planes = result.cpu().numpy()
-    flat = planes.shape[0] == 1 and (vi.was_flat or gray)
-    if vi.like is not None:
-        samples = torch.from_numpy(from_float(planes, vi.dtype)).to(vi.like)
-        return samples[0] if flat and vi.was_flat else samples
-    array = from_float(planes, vi.dtype)
-    return array[0] if flat else np.ascontiguousarray(array.transpose(1, 2, 0))
 
+    def __init__(self, vi: Source, *, gray: bool) -> None:
+        self.vi, self.gray = vi, gray
+        channels = 1 if gray else vi.planes.shape[0]
+        self.samples: Array = np.empty((*vi.size, channels), vi.dtype)
 
-def _add_to_bytes(vi: Source, fused: Tensor) -> Array:
-    """`restore` for colour bytes: the change of luminance, rounded half up, added with clipping.
+    @staticmethod
+    def bytes_for(vi: Source, *, gray: bool) -> int:
+        """Memory that a canvas takes."""
+        channels = 1 if gray else vi.planes.shape[0]
+        return vi.size[0] * vi.size[1] * channels * vi.dtype.itemsize
 
-    The same as in floats, since a whole number may be taken out of the rounding.
-    """
-    change = (fused.cpu() - vi.luminance)[0].mul_(255).add_(0.5).floor_().numpy()
-    if not np.isfinite(change).all():
-        raise InputError("the result holds NaN or infinite values, so it cannot be an image.")
-    steps = change.astype(np.int16)
-    added: Array = cv2.add(vi.samples, cv2.merge([steps, steps, steps]), dtype=cv2.CV_8U)
-    return added
+    def paint(self, rows: slice, cols: slice, fused: Tensor) -> None:
+        """Fill a window.
+
+        Args:
+            rows: Its rows.
+            cols: Its columns.
+            fused: `(1 or 3, h, w)` in [0, 1]; three channels are taken as the colour image itself.
+        """
+        if self.samples.shape[2] == 1:
+            result = luminance(fused)
+        elif fused.shape[0] == 3:
+            result = fused
+        elif (colour := self.vi.bytes_region(rows, cols)) is not None:
+            self.samples[rows, cols] = self._add_to_bytes(colour, fused, rows, cols)
+            return
+        else:
+            change = fused - self.vi.grey_region(rows, cols).to(fused.device)
+            result = self.vi.region(rows, cols).to(fused.device) + change
+        planes = from_float(result.cpu().numpy(), self.vi.dtype)
+        self.samples[rows, cols] = planes.transpose(1, 2, 0)
+
+    def _add_to_bytes(self, colour: Array, fused: Tensor, rows: slice, cols: slice) -> Array:
+        """The change of luminance, rounded half up, added to colour bytes with clipping.
+
+        The same as in floats, since a whole number may be taken out of the rounding.
+        """
+        change = fused.cpu() - self.vi.grey_region(rows, cols)
+        steps = change[0].mul_(255).add_(0.5).floor_().numpy()
+        if not np.isfinite(steps).all():
+            raise InputError("the result holds NaN or infinite values, so it cannot be an image.")
+        whole = steps.astype(np.int16)
+        added: Array = cv2.add(colour, cv2.merge([whole, whole, whole]), dtype=cv2.CV_8U)
+        return added
+
+    def result(self) -> Array | Tensor:
+        """The finished image as an array, or as a tensor if the visible image came as one."""
+        flat = self.samples.shape[2] == 1
+        if self.vi.like is None:
+            return (
+                self.samples[..., 0] if flat and (self.vi.was_flat or self.gray) else self.samples
+            )
+        planes = np.ascontiguousarray(self.samples.transpose(2, 0, 1))
+        tensor = torch.from_numpy(planes).to(self.vi.like)
+        return tensor[0] if flat and self.vi.was_flat else tensor

@@ -29,8 +29,8 @@ class DoubleConv(nn.Sequential):
 class SqueezeExciteGate(nn.Module):
     """Squeeze-and-excitation gate of one modality from the features of another (section 3.1).
 
-    `forward(ir, vi)` takes two `(B, C, H, W)` maps of the same level and returns the IR map times
-    a weight in (0, 1) per channel, computed from the global average of the **VI** map.
+    Maps VI features `(B, C, H, W)` to one weight in (0, 1) per channel, `(B, C, 1, 1)`, by which
+    the IR features of the same level are multiplied.
     """
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
@@ -39,14 +39,13 @@ class SqueezeExciteGate(nn.Module):
         self.squeeze = nn.Linear(channels, hidden)
         self.excite = nn.Linear(hidden, channels)
 
-    def weights(self, vi: Tensor) -> Tensor:
+    def forward(self, vi: Tensor) -> Tensor:
         """Gate of shape `(B, C, 1, 1)` for VI features `(B, C, H, W)`."""
-        pooled = vi.mean(dim=(2, 3))
-        return torch.sigmoid(self.excite(F.relu(self.squeeze(pooled))))[:, :, None, None]
+        return self.from_pooled(vi.mean(dim=(2, 3)))
 
-    def forward(self, ir: Tensor, vi: Tensor) -> Tensor:
-        """Gate `ir` by what the network saw in `vi`."""
-        return ir * self.weights(vi)
+    def from_pooled(self, mean: Tensor) -> Tensor:
+        """Gate of shape `(B, C, 1, 1)` for the global averages `(B, C)` of the VI features."""
+        return torch.sigmoid(self.excite(F.relu(self.squeeze(mean))))[:, :, None, None]
 
 
 class ChannelAttention(nn.Module):
@@ -63,7 +62,11 @@ class ChannelAttention(nn.Module):
 
     def weights(self, x: Tensor) -> Tensor:
         """Attention of shape `(B, C, 1, 1)` for features `(B, C, H, W)`."""
-        pooled = torch.stack([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))])
+        return self.from_pooled(x.mean(dim=(2, 3)), x.amax(dim=(2, 3)))
+
+    def from_pooled(self, mean: Tensor, peak: Tensor) -> Tensor:
+        """Attention `(B, C, 1, 1)` for global averages and maxima, both `(B, C)`."""
+        pooled = torch.stack([mean, peak])
         scores: Tensor = self.excite(F.relu(self.squeeze(pooled))).sum(dim=0)
         return torch.sigmoid(scores)[:, :, None, None]
 

@@ -47,9 +47,14 @@ class PairFusion(nn.Module):
             else nn.Identity()
         )
 
+    def mix(self, vi: Tensor, ir: Tensor) -> Tensor:
+        """The sum of the two maps of one pair, before attention."""
+        mixed: Tensor = self.vi_down(vi) + self.ir_down(ir)
+        return mixed
+
     def forward(self, vi: Tensor, ir: Tensor) -> Tensor:
         """Fuse the two maps of one pair."""
-        fused: Tensor = self.attention(self.vi_down(vi) + self.ir_down(ir))
+        fused: Tensor = self.attention(self.mix(vi, ir))
         return fused
 
 
@@ -67,3 +72,18 @@ class AsymmetricFusion(nn.Module):
             fuse(vi[v - 1], ir[i - 1])
             for fuse, (v, i) in zip(self.pairs, self.pairing, strict=True)
         ]
+
+    def mix(self, vi: Sequence[Tensor], ir: Sequence[Tensor]) -> list[Tensor]:
+        """The sums of all pairs before attention, in the order of `config.pairing`."""
+        return [
+            fuse.mix(vi[v - 1], ir[i - 1])
+            for fuse, (v, i) in zip(self._pairs(), self.pairing, strict=True)
+        ]
+
+    def attentions(self) -> list[ChannelAttention]:
+        """The attention of each pair in the order of `config.pairing`; none if there is none."""
+        found = (fuse.attention for fuse in self._pairs())
+        return [attention for attention in found if isinstance(attention, ChannelAttention)]
+
+    def _pairs(self) -> list[PairFusion]:
+        return [fuse for fuse in self.pairs if isinstance(fuse, PairFusion)]

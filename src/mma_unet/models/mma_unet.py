@@ -160,6 +160,30 @@ class MMAUNet(
         a, b, c = maps.chunk(3, dim=1)
         return a * ir + b * vi + c
 
+    def mix(self, ir: Tensor, vi: Tensor, gates: Sequence[Tensor]) -> list[Tensor]:
+        """The sums of all pairs before attention, for gates that are known.
+
+        Nothing here looks beyond the receptive field, so that it may be run on a tile.
+
+        Args:
+            ir: `(B, in_channels, H, W)` as for `forward`.
+            vi: The same shape.
+            gates: One weight `(B, C, 1, 1)` per IR level; none if not guided.
+        """
+        return self.fusion.mix(self.vi_encoder(vi), self.ir_encoder.gated(ir, gates))
+
+    def decode(self, mixed: Sequence[Tensor], attention: Sequence[Tensor]) -> Tensor:
+        """From the result of `mix` to what `compose` takes, for attention that is known.
+
+        Args:
+            mixed: One map per pair.
+            attention: One weight `(B, C, 1, 1)` per pair; none if the network has no attention.
+        """
+        if attention:
+            mixed = [x * weight for x, weight in zip(mixed, attention, strict=True)]
+        maps: Tensor = self.decoder(mixed)
+        return maps
+
     def forward_padded(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Like `forward` for any height and width: pad by replication, fuse, crop back."""
         height, width = ir.shape[-2:]

@@ -50,12 +50,28 @@ class Encoder(nn.Module):
         depth = len(self.levels) if depth is None else depth
         if len(self.gates) and len(guide) < depth:
             raise ValueError(f"a guided encoder needs {depth} levels of VI features")
+        return self.gated(image, self.gate_weights(guide[:depth]), depth)
+
+    def gate_weights(self, guide: Sequence[Tensor]) -> list[Tensor]:
+        """Gates `(B, C, 1, 1)` of the levels of VI features given; none if not guided."""
+        return [gate(vi) for gate, vi in zip(self.gates, guide, strict=False)]
+
+    def gated(
+        self, image: Tensor, gates: Sequence[Tensor] = (), depth: int | None = None
+    ) -> list[Tensor]:
+        """Like `forward`, with the gates given: what is left is local.
+
+        Args:
+            image: `(B, in_channels, H, W)`.
+            gates: One weight `(B, C, 1, 1)` per level, or none at all.
+            depth: How many levels to compute.
+        """
         features: list[Tensor] = []
         x = image
-        for level in range(depth):
+        for level in range(len(self.levels) if depth is None else depth):
             x = self.levels[level](x if level == 0 else self.pool(x))
-            if len(self.gates):
-                x = self.gates[level](x, guide[level])
+            if gates:
+                x = x * gates[level]
             features.append(x)
         return features
 

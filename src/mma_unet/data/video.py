@@ -1,0 +1,252 @@
+"""Reading frames from video files, image sequences and cameras, and writing video files.
+
+Frames are `(H, W, 3)` RGB `uint8` with the time since the first one. Deeper samples are read as
+8-bit. A rotation tag is obeyed, as players, FFmpeg and OpenCV do: the frames are those one sees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, Protocol
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.reformatter import Colorspace
+
+from mma_unet.data.images import IMAGE_SUFFIXES, read_image
+from mma_unet.data.pairs import natural_key
+from mma_unet.errors import InputError
+
+__all__ = [
+    "VIDEO_SUFFIXES",
+    "Frame",
+    "FrameSource",
+    "ImageSequence",
+    "VideoFile",
+    "default_colorspace",
+    "expand_pattern",
+    "is_live",
+    "is_video",
+]
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
+"""File name endings, in lower case, that count as videos."""
+
+_LIVE = re.compile(r"^(rtsps?|rtmps?|udp|tcp|rtp|srt)://|^/dev/", re.IGNORECASE)
+_DEVICE = re.compile(r"^/dev/")
+_TIMEOUT_S = 15.0
+_HD_HEIGHT = 720
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a source.
+
+    Attributes:
+        time: Seconds since the first frame; for a camera the machine's clock at its arrival, so
+            that two cameras share one.
+        pixels: `(H, W, 3)` RGB `uint8`.
+    """
+
+    time: Fraction
+    pixels: npt.NDArray[np.uint8]
+
+
+class FrameSource(Protocol):
+    """What frames come from.
+
+    Attributes:
+        name: What to call it in an error.
+        rate: Frames per second, nominally.
+        frames: How many frames there are; 0 if that is not known.
+        time_base: Unit of time in which frame times are exact.
+        live: Whether frames are lost unless they are taken in time.
+    """
+
+    name: str
+    rate: Fraction
+    frames: int
+    time_base: Fraction
+    live: bool
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames, once, in the order of time."""
+
+
+def is_live(source: str) -> bool:
+    """Whether a source is a camera: a device such as `/dev/video0` or an `rtsp://` stream.
+
+    Example:
+        >>> is_live("rtsp://10.0.0.2/ir"), is_live("/dev/video0"), is_live("a.mp4")
+        (True, True, False)
+    """
+    return _LIVE.match(source) is not None
+
+
+def is_video(source: str) -> bool:
+    """Whether a source is a camera, a URL, or named like a video file."""
+    return "://" in source or is_live(source) or Path(source).suffix.lower() in VIDEO_SUFFIXES
+
+
+def expand_pattern(pattern: str) -> list[Path]:
+    """Files of a pattern in natural order: `frames/%04d.png` or `frames/*.png`.
+
+    Raises:
+        InputError: If no image matches.
+    """
+    path = Path(pattern)
+    printf = re.fullmatch(r"(.*)%0?(\d*)d(.*)", path.name)
+    if printf is not None:
+        digits = rf"\d{{{int(printf[2])},}}" if printf[2] else r"\d+"
+        wanted = re.compile(re.escape(printf[1]) + digits + re.escape(printf[3]))
+        found = [f for f in path.parent.glob("*") if wanted.fullmatch(f.name)]
+    else:
+        found = list(path.parent.glob(path.name))
+    files = [f for f in found if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file()]
+    if not files:
+        raise InputError(f"{pattern}: no image matches: check the pattern")
+    return sorted(files, key=lambda f: natural_key(f.name))
+
+
+def default_colorspace(height: int) -> Colorspace:
+    """The YUV matrix of a video that names none: BT.709 from 720 lines on, else BT.601."""
+    return Colorspace.ITU709 if height >= _HD_HEIGHT else Colorspace.ITU601
+
+
+class ImageSequence:
+    """Image files as frames at a constant rate.
+
+    Args:
+        files: In the order to show.
+        rate: Frames per second.
+    """
+
+    live = False
+
+    def __init__(self, files: Sequence[Path], rate: Fraction) -> None:
+        self.files, self.rate = files, rate
+        self.name = f"{files[0].parent}"
+        self.frames = len(files)
+        self.time_base = 1 / rate
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The images in turn; an `InputError` names one that cannot be read."""
+        size: tuple[int, ...] | None = None
+        for index, file in enumerate(self.files):
+            image = read_image(file)
+            if image.dtype == np.uint16:
+                image = (image >> 8).astype(np.uint8)
+            elif image.dtype != np.uint8:
+                raise InputError(f"{file} holds float samples: convert it to 8-bit for a video")
+            if image.ndim == 2:
+                image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+            if size not in (None, image.shape[:2]):
+                raise InputError(f"{file} has another size than the frames before it")
+            size = image.shape[:2]
+            yield Frame(index / self.rate, image)
+
+
+class VideoFile:
+    """A video file, a URL or a camera, opened for reading; a context manager.
+
+    Args:
+        source: Path, URL or device.
+        live: Whether it is a camera; judged by its name by default.
+
+    Raises:
+        InputError: If it cannot be opened or holds no video.
+    """
+
+    def __init__(self, source: str, *, live: bool | None = None) -> None:
+        self.name = source
+        self.live = is_live(source) if live is None else live
+        self._container = _open(source, self.live)
+        if not self._container.streams.video:
+            self._container.close()
+            raise InputError(f"{source} holds no video: give a video file")
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or Fraction(25))
+        self.frames = 0 if self.live else self._stream.frames
+        self.time_base = Fraction(self._stream.time_base or Fraction(1, 90_000))
+
+    def __enter__(self) -> VideoFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file or the camera."""
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames in turn; an `InputError` says where a damaged file breaks off."""
+        count = 0
+        size: tuple[int, ...] | None = None
+        start: Fraction | int | None = None
+        time = Fraction(-1)
+        frames = self._container.decode(self._stream)
+        while True:
+            try:
+                frame = next(frames, None)
+            except FFmpegError as error:
+                raise InputError(
+                    f"{self.name} is damaged after frame {count} ({error.strerror}): copy it again"
+                ) from error
+            if frame is None:
+                break
+            pixels = _pixels(frame)
+            if size not in (None, pixels.shape):
+                raise InputError(f"{self.name} changes its size at frame {count}: split it there")
+            if self.live:
+                stamp = Fraction(int(monotonic() * 1e6), 10**6)
+            elif frame.pts is None:
+                stamp = count / self.rate
+            else:
+                stamp = frame.pts * self.time_base
+            start = (0 if self.live else stamp) if start is None else start
+            count, size = count + 1, pixels.shape
+            if stamp - start > time:  # a stamp that does not go on is a broken one
+                time = stamp - start
+                yield Frame(time, pixels)
+        if count == 0:
+            raise InputError(f"{self.name} holds no frame: give another video")
+
+
+def _open(source: str, live: bool) -> InputContainer:
+    if "://" not in source and not Path(source).exists():
+        raise InputError(f"{source} does not exist: check the path.")
+    options: dict[str, Any] = {"timeout": _TIMEOUT_S} if live else {}
+    if _DEVICE.match(source):
+        options["format"] = "v4l2"
+    try:
+        container: InputContainer = av.open(source, **options)
+    except (FFmpegError, ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{source} is not a video that can be read ({reason})") from error
+    return container
+
+
+def _pixels(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+    """RGB as it is shown: with the matrix of the stream, and turned by its rotation tag."""
+    named = {int(space) for space in Colorspace}
+    space = frame.colorspace if frame.colorspace in named else default_colorspace(frame.height)
+    pixels = frame.to_ndarray(format="rgb24", src_colorspace=int(space))
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(pixels, turns)).astype(np.uint8, copy=False)

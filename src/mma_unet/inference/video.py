@@ -1,0 +1,192 @@
+"""Fusing two streams of frames into a video file, a few frames in memory at a time.
+
+Each visible frame gets the infrared frame nearest in time (the earlier of two equally near), and
+the video ends where the shorter stream ends. The fused frames have the times of the visible ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mma_unet.data.video import Frame, FrameSource
+from mma_unet.data.video_writer import VideoWriter
+from mma_unet.errors import InputError
+from mma_unet.inference.flicker import Flicker, FlickerMeter, Steadier
+from mma_unet.inference.fuser import Fuser
+from mma_unet.inference.pipeline import Ahead, Behind
+
+__all__ = ["VideoResult", "fuse_video", "pair_in_time"]
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class VideoResult:
+    """What was done.
+
+    Attributes:
+        frames: Frames written.
+        seconds: Wall clock that it took.
+        flicker: Flicker of `"ir"`, `"vi"` and `"fused"`.
+    """
+
+    frames: int
+    seconds: float
+    flicker: dict[str, Flicker] = field(default_factory=dict)
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of wall clock."""
+        return self.frames / max(self.seconds, 1e-9)
+
+
+def pair_in_time(
+    ir: Iterable[Frame], vi: Iterable[Frame], ir_rate: Fraction
+) -> Iterator[tuple[Frame, Frame]]:
+    """Give each visible frame the infrared frame nearest in time, to the end of the shorter.
+
+    Args:
+        ir: Infrared frames in the order of time.
+        vi: Visible frames in the order of time.
+        ir_rate: Infrared frames per second: the last one counts for as long as one frame.
+
+    Example:
+        >>> blank = np.zeros((1, 1, 3), np.uint8)
+        >>> ir, vi = ([Frame(Fraction(i, r), blank) for i in range(r)] for r in (2, 4))
+        >>> [(float(a.time), float(b.time)) for a, b in pair_in_time(ir, vi, Fraction(2))]
+        [(0.0, 0.0), (0.0, 0.25), (0.5, 0.5), (0.5, 0.75)]
+    """
+    frames = iter(ir)
+    now, later = next(frames, None), next(frames, None)
+    for visible in vi:
+        while now and later and abs(later.time - visible.time) < abs(now.time - visible.time):
+            now, later = later, next(frames, None)
+        if now is None or (later is None and visible.time >= now.time + 1 / ir_rate):
+            return
+        yield now, visible
+
+
+def fuse_video(
+    fuser: Fuser,
+    ir: FrameSource,
+    vi: FrameSource,
+    target: Path,
+    *,
+    sound: str | None = None,
+    steady: bool = True,
+    batch_size: int = 1,
+    seconds: float | None = None,
+    on_frame: Callable[[int], None] = lambda _: None,
+) -> VideoResult:
+    """Fuse two streams into the video file `target`; nothing is left of it if that fails.
+
+    Ctrl-C discards the work on files. With cameras it ends the recording, which is kept.
+
+    Args:
+        fuser: Does the work.
+        ir: Infrared frames.
+        vi: Visible frames, which decide size, times and colour.
+        target: Video file to write.
+        sound: File whose sound is copied.
+        steady: Take small jumps of brightness out (`Steadier`).
+        batch_size: Frames that are fused together.
+        seconds: Stop after so much video.
+        on_frame: Called with the number of frames fused so far.
+
+    Raises:
+        InputError: If frames differ in size or cannot be read, or the file cannot be written.
+    """
+    if ir.live != vi.live:
+        raise InputError(f"{ir.name} and {vi.name}: give two cameras or two files, not one of each")
+    begin = monotonic()
+    unit = Fraction(1, 90_000) if vi.live else vi.time_base
+    writer = VideoWriter(target, vi.rate, unit, sound=sound)
+    ir_ahead, vi_ahead = (Ahead(source, drop=source.live) for source in (ir, vi))
+    behind: Behind[tuple[Fraction, Pixels]] = Behind(lambda item: writer.write(*item))
+    job = _Job(fuser, ir, vi, steady)
+    done = 0
+    try:
+        try:
+            start: Fraction | None = None
+            for batch in _batches(pair_in_time(ir_ahead, vi_ahead, ir.rate), batch_size):
+                start = batch[0][1].time if start is None else start
+                if seconds is not None:
+                    batch = [pair for pair in batch if pair[1].time - start < seconds]
+                for time, fused in job.fuse(batch):
+                    behind.put((time - start, fused))
+                done += len(batch)
+                on_frame(done)
+                if seconds is not None and len(batch) < batch_size:
+                    break
+        except KeyboardInterrupt:
+            if not vi.live:
+                raise
+        behind.finish()
+        writer.finish()
+    except BaseException:
+        behind.close()
+        writer.abort()
+        raise
+    finally:
+        for source in (ir_ahead, vi_ahead):
+            source.close()
+    if not done:
+        raise InputError(f"{ir.name} and {vi.name} share no frame: {target} was not written")
+    return VideoResult(writer.frames, monotonic() - begin, job.flicker())
+
+
+def _batches(
+    pairs: Iterator[tuple[Frame, Frame]], size: int
+) -> Iterator[list[tuple[Frame, Frame]]]:
+    batch: list[tuple[Frame, Frame]] = []
+    for pair in pairs:
+        batch.append(pair)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Job:
+    """Frames in, fused frames out, and the flicker of all three on the way."""
+
+    def __init__(self, fuser: Fuser, ir: FrameSource, vi: FrameSource, steady: bool) -> None:
+        self.fuser, self.ir, self.vi = fuser, ir, vi
+        self.steadier = Steadier() if steady else None
+        self.meters = {name: FlickerMeter() for name in ("ir", "vi", "fused")}
+        self.last_ir: Frame | None = None
+
+    def fuse(self, batch: list[tuple[Frame, Frame]]) -> Iterator[tuple[Fraction, Pixels]]:
+        """Time and pixels of each fused frame."""
+        for ir, vi in batch:
+            if ir.pixels.shape != vi.pixels.shape:
+                (ih, iw), (vh, vw) = ir.pixels.shape[:2], vi.pixels.shape[:2]
+                raise InputError(
+                    f"{self.ir.name} is {iw}x{ih} and {self.vi.name} is {vw}x{vh} pixels: "
+                    "register or resize them to one size"
+                )
+        pairs: list[tuple[Any, Any]] = [(ir.pixels, vi.pixels) for ir, vi in batch]
+        if self.steadier is not None:  # a visible image in floats gives a fused one in floats
+            pairs = [(ir, vi / np.float32(255)) for ir, vi in pairs]
+        results: list[Any] = self.fuser.fuse_batch(pairs)
+        for (ir, vi), result in zip(batch, results, strict=True):
+            fused = self.steadier.steady(result) if self.steadier is not None else result
+            if ir is not self.last_ir:  # a frame shown twice does not flicker
+                self.meters["ir"].add(ir.pixels)
+            self.last_ir = ir
+            self.meters["vi"].add(vi.pixels)
+            self.meters["fused"].add(fused)
+            yield vi.time, fused
+
+    def flicker(self) -> dict[str, Flicker]:
+        """Flicker of the sources and of the result."""
+        return {name: meter.result() for name, meter in self.meters.items()}
