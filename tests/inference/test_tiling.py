@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 from mma_unet.inference.grid import Window, halo, peak_bytes, plan_tiles, tile_pixels
 from mma_unet.inference.memory import available_memory, parse_memory, resident_memory
+from mma_unet.inference.runtimes import has_native_bf16
 from mma_unet.inference.tiling import fuse_tiles
 from mma_unet.models import MMAUNet, MMAUNetConfig, fold_batch_norm, preset
 
@@ -26,6 +28,7 @@ CONFIGS = {
     "local only": replace(BASE, guided=False, attention="none"),
     "E4": replace(BASE, pairing=((1, 3), (2, 4))),
     "E5": replace(BASE, pairing=((2, 1), (3, 2), (4, 3))),
+    "blend": replace(BASE, head="blend", downsampling="unshuffle"),
     "one level": replace(BASE, pairing=((1, 1),)),
     "colour": replace(BASE, in_channels=3),
 }
@@ -134,8 +137,9 @@ def test_fuser_with_little_memory_equals_fuser_with_much(
     steps: list[tuple[int, int]] = []
     budget = peak_bytes(model, 200, 200)
     for ir_range in ("full", "auto"):
-        whole = Fuser(model, device="cpu", colour=colour, ir_range=ir_range, max_memory="100GB")
-        tiled = Fuser(model, device="cpu", colour=colour, ir_range=ir_range)
+        same: dict[str, Any] = {"device": "cpu", "precision": "fp32", "ir_range": ir_range}
+        whole = Fuser(model, colour=colour, max_memory="100GB", **same)
+        tiled = Fuser(model, colour=colour, **same)
         tiled.on_tile = lambda done, total: steps.append((done, total))
         for sources in (
             (ir, vi),
@@ -181,3 +185,17 @@ def test_memory_is_known() -> None:
     model = network(BASE)
     pixels = tile_pixels(model, peak_bytes(model, 300, 300))
     assert pixels == 300 * 300
+
+
+@pytest.mark.skipif(not has_native_bf16(), reason="this CPU has no bf16")
+@pytest.mark.parametrize("head", ["image", "blend"])
+def test_tiles_in_bf16_stay_close_to_the_whole(monkeypatch: pytest.MonkeyPatch, head: str) -> None:
+    model = network(replace(BASE, head=head))
+    ir, vi = (torch.rand(208, 304).mul(255).byte() for _ in range(2))
+    budget = peak_bytes(model, 200, 200)
+    fuser = Fuser(model, device="cpu", runtime="torch", precision="bf16")
+    whole = np.asarray(fuser(ir, vi)).astype(int)
+    monkeypatch.setattr(f"{FUSER}.memory_budget", lambda *_: budget)
+    difference = np.abs(np.asarray(fuser(ir, vi)).astype(int) - whole)
+    assert difference.mean() < 0.5
+    assert difference.max() <= 4

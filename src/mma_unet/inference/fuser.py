@@ -14,6 +14,7 @@ from mma_unet.errors import InputError
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
 from mma_unet.inference.memory import memory_budget, parse_memory
 from mma_unet.inference.runtimes import is_exported, make_runtime
+from mma_unet.inference.runtimes.with_torch import TorchRuntime
 from mma_unet.inference.sources import (
     IR_RANGES,
     Array,
@@ -23,7 +24,7 @@ from mma_unet.inference.sources import (
     read_source,
 )
 from mma_unet.inference.tiling import STATISTICS, fuse_tiles
-from mma_unet.models import DEFAULT_MODEL, MMAUNet, fold_batch_norm, load_model
+from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model
 
 __all__ = ["Fuser"]
 
@@ -178,10 +179,8 @@ class Fuser:
     @cached_property
     def _tile_network(self) -> MMAUNet:
         """The network whose parts are run tile by tile, whatever the runtime."""
-        network: MMAUNet = fold_batch_norm(self.model).to(  # type: ignore[call-overload]
-            self.device, memory_format=torch.channels_last
-        )
-        return network
+        precision = "fp32" if self.runtime.precision == "int8" else self.runtime.precision
+        return TorchRuntime(self.model, device=self.device, precision=precision).network
 
     def _untiled(self, sources: Sequence[tuple[Source, Source]]) -> list[Array | Tensor]:
         """Results for pairs of one size, fused together."""
@@ -216,8 +215,7 @@ class Fuser:
             statistics=self.statistics,
             step=self.on_tile,
         )
-        half = self.runtime.precision == "bf16"
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, half):
+        with torch.inference_mode():
             for core, fused in tiles:
                 bottom, right = min(core.bottom, vi.size[0]), min(core.right, vi.size[1])
                 rows, cols = slice(core.top, bottom), slice(core.left, right)

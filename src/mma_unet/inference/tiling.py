@@ -61,15 +61,16 @@ def channel_weights(
     total = len(tiles) * (model.config.guided + bool(attentions))
     area = size[0] * size[1]
     gates: list[Tensor] = []
+    dtype = _type(model)
     done = 0
     if model.config.guided:
         sums: list[Tensor] = []
         for tile in tiles:
-            features = model.vi_encoder(load(tile.outer)[1], depth=model.config.ir_depth)
+            features = model.vi_encoder(load(tile.outer)[1].to(dtype), depth=model.config.ir_depth)
             cores = [tile.core.crop(x, tile.outer, level) for level, x in enumerate(features)]
             _add(sums, cores)
             step(done := done + 1, total)
-        means = [(s / (area >> 2 * level)).float() for level, s in enumerate(sums)]
+        means = [(s / (area >> 2 * level)).to(dtype) for level, s in enumerate(sums)]
         modules = [g for g in model.ir_encoder.gates if isinstance(g, SqueezeExciteGate)]
         gates = [gate.from_pooled(mean) for gate, mean in zip(modules, means, strict=True)]
     if not attentions:
@@ -78,7 +79,7 @@ def channel_weights(
     sums = []
     peaks: list[Tensor] = []
     for tile in tiles:
-        mixed = model.mix(*load(tile.outer), gates)
+        mixed = model.mix(*(x.to(dtype) for x in load(tile.outer)), gates)
         cores = [
             tile.core.crop(x, tile.outer, octaves) for x, octaves in zip(mixed, levels, strict=True)
         ]
@@ -86,11 +87,16 @@ def channel_weights(
         tops = [x.amax(dim=(2, 3)) for x in cores]
         peaks = [torch.maximum(a, b) for a, b in zip(peaks, tops, strict=True)] if peaks else tops
         step(done := done + 1, total)
-    means = [(s / (area >> 2 * o)).float() for s, o in zip(sums, levels, strict=True)]
+    means = [(s / (area >> 2 * o)).to(dtype) for s, o in zip(sums, levels, strict=True)]
     attention = [
         a.from_pooled(mean, peak) for a, mean, peak in zip(attentions, means, peaks, strict=True)
     ]
     return gates, attention
+
+
+def _type(model: MMAUNet) -> torch.dtype:
+    """What the encoders reckon in."""
+    return next(model.vi_encoder.parameters()).dtype
 
 
 def _add(sums: list[Tensor], maps: Sequence[Tensor]) -> None:
@@ -160,6 +166,7 @@ def fuse_tiles(
         gates, attention = channel_weights(model, size, load, max_pixels, step_before)
     for index, tile in enumerate(tiles, 1):
         ir, vi = load(tile.outer)
-        fused = model.compose(model.decode(model.mix(ir, vi, gates), attention), ir, vi)
+        mixed = model.mix(*(x.to(_type(model)) for x in (ir, vi)), gates)
+        fused = model.compose(model.decode(mixed, attention), ir, vi)
         yield tile.core, tile.core.crop(fused, tile.outer)
         step(before + index, before + len(tiles))
