@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mma_unet.cli.common import check_writable, console, errors
+from mma_unet.cli.common import check_writable, console, errors, place
 from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
     from mma_unet.data import Pair
-    from mma_unet.inference import Task
+    from mma_unet.inference import Outcome, Task
 
 
 def fuse(
-    ir: Annotated[Path, typer.Argument(help="Infrared image, or a folder of them.")],
-    vi: Annotated[Path, typer.Argument(help="Visible image, or a folder of them.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Fused image, or a folder for them.")],
+    ir: Annotated[
+        Path,
+        typer.Argument(parser=place, metavar="IR", help="Infrared image, or a folder of them."),
+    ],
+    vi: Annotated[
+        Path, typer.Argument(parser=place, metavar="VI", help="Visible image, or a folder of them.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", parser=place, metavar="OUT", help="Fused image, or a folder for them."
+        ),
+    ],
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Shipped weights by name, or a file.")
     ] = None,
@@ -40,19 +52,45 @@ def fuse(
         False
     ),
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
+    engine: Annotated[str, typer.Option(help="local, or ray for many processes or machines.")] = (
+        "local"
+    ),
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Ray: actors; default: one per GPU, else per CPU.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Ray: auto or ADDRESS joins a cluster; default: start one.")
+    ] = None,
 ) -> None:
     """Fuse registered infrared and visible images; size, name and bit depth of VI are kept.
 
+    Folders and files may be fsspec URLs, e.g. s3://bucket/ir.
     What is done already is skipped, with whatever options it was done: --overwrite redoes it.
     """
+    from mma_unet.cli.fuse_ray import fuse_with_ray
     from mma_unet.data import find_pairs
     from mma_unet.inference import Fuser, fuse_files
     from mma_unet.models import DEFAULT_MODEL
 
+    if engine not in ("local", "ray"):
+        raise InputError(f"--engine {engine}: use local or ray")
+
     pairing = find_pairs(ir, vi)
     tasks = _tasks(ir, vi, list(pairing.pairs), out, format_)
     chosen = DEFAULT_MODEL if model is None else model
-    fuser = Fuser(chosen, device=device, gray=gray, colour=colour, ir_range=ir_range)
+    make_fuser = partial(Fuser, chosen, device=device, gray=gray, colour=colour, ir_range=ir_range)
+    outcomes: Iterator[Outcome]
+    if engine == "ray":
+        outcomes = fuse_with_ray(
+            make_fuser,
+            tasks,
+            overwrite,
+            batch_size=batch_size,
+            workers=workers,
+            address=ray_address,
+        )
+    else:
+        outcomes = fuse_files(make_fuser(), tasks, overwrite=overwrite, batch_size=batch_size)
     if ir.is_dir():
         check_writable(out)
     start = time.monotonic()
@@ -62,7 +100,7 @@ def fuse(
     columns = (TextColumn("Fusing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=not progress or len(tasks) == 1) as bar:
         bar_task = bar.add_task("", total=len(tasks))
-        for outcome in fuse_files(fuser, tasks, overwrite=overwrite, batch_size=batch_size):
+        for outcome in outcomes:
             counts[outcome.status] += 1
             if outcome.status == "failed":
                 failures.append(outcome.reason)

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 import mma_unet
 from mma_unet.cli import analyze, compare, data, demo, evaluate, fuse, models, train
-from mma_unet.cli.common import console, errors
+from mma_unet.cli.common import BadPlaceError, console, errors
 from mma_unet.errors import InputError
 
 _INTERRUPTED = 130
@@ -62,7 +62,7 @@ def run() -> None:
     """Entry point: bad input is one sentence and exit code 2, an interruption is code 130."""
     try:
         app()
-    except InputError as error:
+    except (InputError, BadPlaceError) as error:
         message = f"[bold red]mma-unet:[/bold red] {escape(str(error))}"
         errors.print(message, highlight=False, soft_wrap=True)
         sys.exit(2)
