@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import sys
 import tempfile
 import time
@@ -12,10 +13,28 @@ from rich.console import Console
 
 from mma_unet.errors import InputError
 
-__all__ = ["check_writable", "console", "cost", "errors", "need"]
+__all__ = ["BadPlaceError", "check_writable", "console", "cost", "errors", "need", "place"]
 
 console = Console()
 errors = Console(stderr=True)
+
+
+class BadPlaceError(Exception):
+    """An `InputError` of `place`, in a type that Typer does not put into words of its own."""
+
+
+def place(text: str) -> Path:
+    """Parser of arguments that take a path or an fsspec URL.
+
+    Raises:
+        BadPlaceError: What `mma_unet.data.storage.locate` refuses.
+    """
+    from mma_unet.data.storage import locate
+
+    try:
+        return locate(text)
+    except InputError as error:
+        raise BadPlaceError(str(error)) from error
 
 
 def need(module: str, *, extra: str) -> None:
@@ -36,6 +55,13 @@ def check_writable(folder: Path) -> None:
     Raises:
         InputError: If not.
     """
+    from mma_unet.data.storage import is_remote, write_atomically
+
+    if is_remote(folder):
+        probe = folder / f".{secrets.token_hex(8)}.part"
+        write_atomically(probe, b"?")
+        probe.unlink()
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

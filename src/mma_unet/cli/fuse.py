@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-from mma_unet.cli.common import check_writable, console, errors
+from mma_unet.cli.common import check_writable, console, errors, place
 from mma_unet.cli.fuse_video import VideoOptions, fuse_to_video, wants_video
 from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
     from mma_unet.data import Pair
-    from mma_unet.inference import Fuser, Task
+    from mma_unet.inference import Outcome, Task
 
 
 def fuse(
     ir: Annotated[str, typer.Argument(help="Infrared image, folder of them, video or camera.")],
     vi: Annotated[str, typer.Argument(help="Visible image, folder of them, video or camera.")],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Fused image or video, or a folder for images.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            parser=place,
+            metavar="OUT",
+            help="Fused image or video, or a folder for images.",
+        ),
     ],
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Shipped weights by name, or a file.")
@@ -64,14 +78,26 @@ def fuse(
         False
     ),
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
+    engine: Annotated[str, typer.Option(help="local, or ray for many processes or machines.")] = (
+        "local"
+    ),
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Ray: actors; default: one per GPU, else per CPU.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Ray: auto or ADDRESS joins a cluster; default: start one.")
+    ] = None,
 ) -> None:
     """Fuse registered infrared and visible images or videos; size and bit depth of VI are kept.
 
+    Folders and files may be fsspec URLs, e.g. s3://bucket/ir.
     What is done already is skipped, with whatever options it was done: --overwrite redoes it.
     """
     from mma_unet.inference import Fuser
     from mma_unet.models import DEFAULT_MODEL
 
+    if engine not in ("local", "ray"):
+        raise InputError(f"--engine {engine}: use local or ray")
     chosen = DEFAULT_MODEL if model is None else model
     make_fuser = partial(
         Fuser,
@@ -87,32 +113,48 @@ def fuse(
         statistics=statistics,
     )
     if wants_video(ir, vi, out):
+        if engine == "ray":
+            raise InputError("--engine ray is for images: leave it out for a video")
         options = VideoOptions(Fraction(str(fps)), audio, steady, seconds, batch_size, overwrite)
         fuse_to_video(ir, vi, out, make_fuser, options, progress=progress)
-    else:
-        _fuse_images(
-            Path(ir), Path(vi), out, format_, make_fuser,
-            batch_size=batch_size, overwrite=overwrite, progress=progress,
-        )  # fmt: skip
+        return
+
+    def start_ray(tasks: Sequence[Task], _: Callable[[int, int], None]) -> Iterator[Outcome]:
+        from mma_unet.cli.fuse_ray import fuse_with_ray
+
+        return fuse_with_ray(
+            make_fuser,
+            tasks,
+            overwrite,
+            batch_size=batch_size,
+            workers=workers,
+            address=ray_address,
+        )
+
+    def start_here(tasks: Sequence[Task], on_tile: Callable[[int, int], None]) -> Iterator[Outcome]:
+        from mma_unet.inference import fuse_files
+
+        fuser = make_fuser()
+        fuser.on_tile = on_tile
+        return fuse_files(fuser, tasks, overwrite=overwrite, batch_size=batch_size)
+
+    _fuse_images(ir, vi, out, format_, start_ray if engine == "ray" else start_here, progress)
 
 
 def _fuse_images(
-    ir: Path,
-    vi: Path,
+    ir_text: str,
+    vi_text: str,
     out: Path,
     format_: str | None,
-    make_fuser: Callable[[], Fuser],
-    *,
-    batch_size: int,
-    overwrite: bool,
+    engine: Callable[..., Iterator[Outcome]],
     progress: bool,
 ) -> None:
     from mma_unet.data import find_pairs
-    from mma_unet.inference import fuse_files
+    from mma_unet.data.storage import locate
 
+    ir, vi = locate(ir_text), locate(vi_text)
     pairing = find_pairs(ir, vi)
     tasks = _tasks(ir, vi, list(pairing.pairs), out, format_)
-    fuser = make_fuser()
     if ir.is_dir():
         check_writable(out)
     start = time.monotonic()
@@ -124,10 +166,7 @@ def _fuse_images(
     with Progress(*columns, console=errors, disable=not progress) as bar:
         bar_task = bar.add_task("Fusing", total=len(tasks), visible=len(tasks) > 1)
         tiles = bar.add_task("Tiles", visible=False)
-        fuser.on_tile = lambda done, total: bar.update(
-            tiles, completed=done, total=total, visible=done < total
-        )
-        for outcome in fuse_files(fuser, tasks, overwrite=overwrite, batch_size=batch_size):
+        for outcome in engine(tasks, partial(_show_tiles, bar, tiles)):
             counts[outcome.status] += 1
             if outcome.status == "failed":
                 failures.append(outcome.reason)
@@ -135,6 +174,10 @@ def _fuse_images(
     if len(tasks) == 1 and ir.is_file() and failures:
         raise InputError(failures[0])
     _report(counts, failures, len(tasks), time.monotonic() - start, tasks[0].target, out)
+
+
+def _show_tiles(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total, visible=done < total)
 
 
 def _tasks(ir: Path, vi: Path, pairs: list[Pair], out: Path, format_: str | None) -> list[Task]:

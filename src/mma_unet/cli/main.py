@@ -28,7 +28,7 @@ from mma_unet.cli import (
     models,
     train,
 )
-from mma_unet.cli.common import console, errors
+from mma_unet.cli.common import BadPlaceError, console, errors
 from mma_unet.errors import InputError
 
 _INTERRUPTED = 130
@@ -86,7 +86,7 @@ def run() -> None:
     keep_large_blocks()
     try:
         app()
-    except InputError as error:
+    except (InputError, BadPlaceError) as error:
         message = f"[bold red]mma-unet:[/bold red] {escape(str(error))}"
         errors.print(message, highlight=False, soft_wrap=True)
         sys.exit(2)

@@ -6,8 +6,6 @@ three channels, an alpha channel is dropped, and the EXIF orientation is ignored
 visible files alike, because the two are registered pixel by pixel as stored.
 """
 
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mma_unet.data.storage import locate, read_bytes, write_atomically
 from mma_unet.errors import InputError
 
 __all__ = [
@@ -49,7 +48,8 @@ def read_image(path: str | Path) -> Array:
     """Read one image as it is stored.
 
     Args:
-        path: An image file; any characters may stand in its name.
+        path: An image file; any characters may stand in its name. Or an fsspec URL, or a place
+            from `mma_unet.data.storage.locate`.
 
     Returns:
         ``(H, W)`` grey or ``(H, W, 3)`` RGB; ``uint8``, ``uint16`` or ``float32``.
@@ -58,14 +58,14 @@ def read_image(path: str | Path) -> Array:
         InputError: The file is missing, a folder, empty, unreadable, cut short, not an image, of
             a sample type that is not supported, or holds NaN or infinity.
     """
-    path = Path(path)
-    data = _read_bytes(path)
+    path = locate(path) if isinstance(path, str) else path
+    data = read_bytes(path)
     if _is_cut_short(data):
         raise InputError(f"{path} is cut short (its end is missing): copy or download it again.")
     log_level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the sentence below does
     try:
-        array: Array | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        array: Array | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         array = None
     finally:
@@ -78,24 +78,8 @@ def read_image(path: str | Path) -> Array:
     return _normalise(array, path)
 
 
-def _read_bytes(path: Path) -> npt.NDArray[np.uint8]:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder where an image file is needed: name a file in it.")
-    try:
-        data = np.fromfile(path, dtype=np.uint8)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: check the path.") from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"{path} cannot be read ({reason}): check its permissions.") from None
-    if data.size == 0:
-        raise InputError(f"{path} is an empty file: copy or download it again.")
-    return data
-
-
-def _is_cut_short(data: npt.NDArray[np.uint8]) -> bool:
+def _is_cut_short(raw: bytes) -> bool:
     """Whether a JPEG or PNG stream lacks its end; OpenCV may fill the rest with grey."""
-    raw = data.tobytes()
     if raw.startswith(b"\x89PNG\r\n\x1a\n"):
         return b"IEND" not in raw
     if not raw.startswith(b"\xff\xd8\xff"):
@@ -140,7 +124,7 @@ def write_image(path: str | Path, array: Array) -> None:
     created.
 
     Args:
-        path: Where to write.
+        path: Where to write: a path, an fsspec URL, or a place from `locate`.
         array: ``(H, W)``, ``(H, W, 1)`` or ``(H, W, 3)`` RGB; ``uint8``, ``uint16`` (PNG, TIFF)
             or ``float32`` (TIFF).
 
@@ -148,25 +132,8 @@ def write_image(path: str | Path, array: Array) -> None:
         InputError: The extension is unknown, the format cannot hold the dtype, or the place
             cannot be written.
     """
-    path = Path(path)
-    buffer = _encode(path, array)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise InputError(f"{path} is a folder: give the output a file name.")
-        try:
-            with temporary.open("xb") as file:
-                file.write(buffer.data)
-            os.replace(temporary, path)  # noqa: PTH105 - the name says what it does
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"{path} cannot be written ({reason}): choose another output folder or fix its "
-            "permissions."
-        ) from error
+    path = locate(path) if isinstance(path, str) else path
+    write_atomically(path, _encode(path, array).data)
 
 
 def _encode(path: Path, array: Array) -> npt.NDArray[np.uint8]:

@@ -4,6 +4,7 @@ The rules, in this order: two files are a pair whatever their names; in two fold
 same stem are a pair (extensions may differ); what is left is compared again after the words that
 name the modality (``ir``, ``thermal``, ``vis``, ``rgb`` ...) are taken off the start or the end of
 the stem, as whole words and whatever their case. Everything without a partner is reported.
+Folders may be fsspec URLs: the same rules hold for their listings.
 """
 
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mma_unet.data.images import IMAGE_SUFFIXES
+from mma_unet.data.storage import list_files, locate
 from mma_unet.errors import InputError
 
 __all__ = ["Pair", "Pairing", "find_pairs", "natural_key", "split_by_name"]
@@ -65,7 +67,7 @@ def find_pairs(ir: str | Path, vi: str | Path) -> Pairing:
     """Pair two files, the images of two folders, or the images of one folder given twice.
 
     Args:
-        ir: An infrared image, or a folder of them.
+        ir: An infrared image, or a folder of them: a path, an fsspec URL or a place from `locate`.
         vi: A visible image, or a folder of them; the same folder as ``ir`` where both kinds lie
             together and their names say which is which (``a_ir.png`` and ``a_vi.png``).
 
@@ -77,7 +79,7 @@ def find_pairs(ir: str | Path, vi: str | Path) -> Pairing:
         InputError: A path is missing, a file meets a folder, a folder holds no image, two files
             claim the same partner, or no pair is found at all.
     """
-    ir, vi = Path(ir), Path(vi)
+    ir, vi = (locate(place) if isinstance(place, str) else place for place in (ir, vi))
     for path in (ir, vi):
         if not path.exists():
             raise InputError(f"{path} does not exist: check the path.")
@@ -122,16 +124,11 @@ def split_by_name(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _list_images(folder: Path) -> list[Path]:
-    try:
-        files = [
-            f
-            for f in folder.iterdir()
-            if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith(".") and f.is_file()
-        ]
-    except OSError as error:
-        raise InputError(
-            f"{folder} cannot be listed ({error.strerror}): check its permissions."
-        ) from None
+    files = [
+        file
+        for file in (folder / name for name in list_files(folder) if not name.startswith("."))
+        if file.suffix.lower() in IMAGE_SUFFIXES
+    ]
     if not files:
         raise InputError(
             f"{folder} holds no image: give a folder with files in one of the formats "

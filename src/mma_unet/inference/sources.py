@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mma_unet.data import from_float, read_image, to_float
 from mma_unet.data.images import BT601
+from mma_unet.data.storage import is_remote, locate
 from mma_unet.errors import InputError
 
 __all__ = ["IR_RANGES", "Array", "Canvas", "Image", "Source", "luminance", "read_source"]
@@ -102,7 +103,7 @@ def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
     """Read and check one source image.
 
     Args:
-        image: A path, array or tensor.
+        image: A path, fsspec URL, place from `locate`, array or tensor.
         name: What to call an array or tensor in an error, e.g. `"ir"`.
         stretch: Map the 0.1 % to 99.9 % quantiles of the samples to [0, 1], as raw thermal counts
             need.
@@ -113,9 +114,10 @@ def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
     """
     if isinstance(image, Tensor):
         return _from_tensor(image, name, stretch)
-    if isinstance(image, (str, os.PathLike)):
-        name = os.fspath(image)
-        array: Array = read_image(Path(image))
+    if isinstance(image, (str, os.PathLike)) or is_remote(image):
+        place = locate(image) if isinstance(image, str) else cast(Path, image)
+        name = str(place)
+        array: Array = read_image(place)
     else:
         array = np.asarray(image)
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))) or not array.size:

@@ -79,7 +79,8 @@ def channel_weights(
     sums = []
     peaks: list[Tensor] = []
     for tile in tiles:
-        mixed = model.mix(*(x.to(dtype) for x in load(tile.outer)), gates)
+        ir, vi = load(tile.outer)
+        mixed = model.mix(ir.to(dtype), vi.to(dtype), gates)
         cores = [
             tile.core.crop(x, tile.outer, octaves) for x, octaves in zip(mixed, levels, strict=True)
         ]
@@ -166,7 +167,7 @@ def fuse_tiles(
         gates, attention = channel_weights(model, size, load, max_pixels, step_before)
     for index, tile in enumerate(tiles, 1):
         ir, vi = load(tile.outer)
-        mixed = model.mix(*(x.to(_type(model)) for x in (ir, vi)), gates)
+        mixed = model.mix(ir.to(_type(model)), vi.to(_type(model)), gates)
         fused = model.compose(model.decode(mixed, attention), ir, vi)
         yield tile.core, tile.core.crop(fused, tile.outer)
         step(before + index, before + len(tiles))

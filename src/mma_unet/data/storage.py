@@ -1,0 +1,232 @@
+"""Files on disk and behind fsspec URLs (`s3://`, `gs://`, `memory://` ...) through one interface.
+
+A place is a `pathlib.Path`, or for a URL a `upath.UPath`, which has the methods of `Path` that this
+package uses and is typed as one. What differs between the two stands here: bytes in, bytes out
+and listing a folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+from mma_unet.errors import InputError
+
+__all__ = [
+    "is_remote",
+    "list_files",
+    "locate",
+    "read_bytes",
+    "remove_leftovers",
+    "write_atomically",
+]
+
+_RENAMING = {"local", "sftp", "ssh", "hdfs", "arrow_hdfs", "webhdfs", "webHDFS", "smb"}
+"""Protocols of file systems, where a file that is being written can be seen; the others are object
+stores, where an object appears when its upload is complete."""
+
+_LEFTOVER = re.compile(r"\.([0-9a-f]{16})-[0-9a-f]{16}\.part")
+
+
+def locate(text: str | os.PathLike[str]) -> Path:
+    """The place that a path or URL names.
+
+    Args:
+        text: A path, `file://` and a path, or any URL that fsspec knows, e.g. `s3://bucket/folder`.
+
+    Returns:
+        A `Path`; for URLs other than `file://` a `UPath`, typed as a `Path`.
+
+    Raises:
+        InputError: A package for the URL is not installed, or its protocol is unknown.
+
+    Example:
+        >>> locate("file:///data/a.png").as_posix(), locate("a//b.png").as_posix()
+        ('/data/a.png', 'a/b.png')
+    """
+    text = os.fspath(text)
+    protocol, mark, rest = text.partition("://")
+    if not mark or not re.fullmatch(r"[A-Za-z][\w+.\-]*", protocol):
+        return Path(text)
+    if protocol == "file":
+        return Path(rest)
+    try:
+        from upath import UPath
+    except ImportError:
+        raise InputError(
+            f"{text}: URLs need a package that is not installed: "
+            "pip install 'mma-unet[distributed]'"
+        ) from None
+    try:
+        place = UPath(text)
+        _ = place.fs  # loads the package for this protocol
+    except ImportError as error:
+        raise InputError(f"{text}: {error}") from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{text} is no URL that can be used ({error}): check it.") from None
+    return cast(Path, place)
+
+
+def is_remote(path: object) -> bool:
+    """Whether a place from `locate` is behind a URL."""
+    return hasattr(path, "fs") and hasattr(path, "protocol")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole content of a file.
+
+    Raises:
+        InputError: The file is missing, a folder, empty or unreadable.
+    """
+    if not is_remote(path) and path.is_dir():
+        raise InputError(f"{path} is a folder where an image file is needed: name a file in it.")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: check the path.") from None
+    except IsADirectoryError:
+        raise InputError(
+            f"{path} is a folder where an image file is needed: name a file in it."
+        ) from None
+    except Exception as error:
+        _refuse_own_fault(path, error)
+        raise InputError(
+            f"{path} cannot be read ({_reason(error)}): check its permissions."
+        ) from None
+    if not data:
+        raise InputError(f"{path} is an empty file: copy or download it again.")
+    return data
+
+
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
+    """Write a file so that it appears whole under its name, or not at all.
+
+    On file systems a hidden `.part` file beside it is written and renamed; on object stores the
+    object is put in one call. Missing parent folders are created.
+
+    Raises:
+        InputError: The place cannot be written.
+    """
+    try:
+        if is_remote(path):
+            _put(path, bytes(data))
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: give the output a file name.")
+        temporary = path.with_name(_temporary_name(path.name))
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+            os.replace(temporary, path)  # noqa: PTH105 - the name says what it does
+        finally:
+            temporary.unlink(missing_ok=True)
+    except InputError:
+        raise
+    except Exception as error:
+        _refuse_own_fault(path, error)
+        raise InputError(
+            f"{path} cannot be written ({_reason(error)}): choose another output folder or fix "
+            "its permissions."
+        ) from error
+
+
+def _put(path: Path, data: bytes) -> None:
+    place = cast(Any, path)
+    if place.protocol not in _RENAMING:
+        place.fs.pipe_file(place.path, data)
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(_temporary_name(place.name))
+    try:
+        place.fs.pipe_file(temporary.path, data)
+        place.fs.mv(temporary.path, place.path)
+    finally:
+        if place.fs.exists(temporary.path):
+            place.fs.rm_file(temporary.path)
+
+
+def list_files(folder: Path) -> dict[str, int | None]:
+    """Names and sizes in bytes of the files in a folder, by one listing; empty if it is not there.
+
+    A size is None where the store does not tell it.
+
+    Raises:
+        InputError: The folder cannot be listed.
+    """
+    try:
+        if is_remote(folder):
+            place = cast(Any, folder)
+            place.fs.invalidate_cache(place.path)
+            found = place.fs.ls(place.path, detail=True)
+            return {
+                item["name"].rstrip("/").rpartition("/")[2]: item.get("size")
+                for item in found
+                if item["type"] == "file"
+            }
+        sizes: dict[str, int | None] = {}
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):  # removed in this moment
+                    if entry.is_file():
+                        sizes[entry.name] = entry.stat().st_size
+        return sizes
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except Exception as error:
+        _refuse_own_fault(folder, error)
+        raise InputError(
+            f"{folder} cannot be listed ({_reason(error)}): check its permissions."
+        ) from None
+
+
+def remove_leftovers(targets: Iterable[Path]) -> int:
+    """Remove the `.part` files that writers of these files left behind when they were killed.
+
+    Only for a moment when nobody writes these files.
+
+    Returns:
+        How many were removed.
+    """
+    folders: dict[Path, set[str]] = {}
+    for target in targets:
+        folders.setdefault(target.parent, set()).add(_key(target.name))
+    removed = 0
+    for folder, keys in folders.items():
+        for name in list_files(folder):
+            match = _LEFTOVER.fullmatch(name)
+            if match and match[1] in keys:
+                (folder / name).unlink(missing_ok=True)
+                removed += 1
+    return removed
+
+
+def _temporary_name(name: str) -> str:
+    """A hidden name of fixed length that tells for which file it is."""
+    return f".{_key(name)}-{secrets.token_hex(8)}.part"
+
+
+def _key(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    first_line = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
+
+
+def _refuse_own_fault(path: Path, error: Exception) -> None:
+    """Let through what is no trouble with storage: on disk, everything but an `OSError`.
+
+    Clients of object stores raise exceptions of their own.
+    """
+    if not is_remote(path) and not isinstance(error, OSError):
+        raise error

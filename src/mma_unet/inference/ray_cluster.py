@@ -1,0 +1,129 @@
+"""Starting a quiet local Ray cluster, or joining one."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mma_unet.errors import InputError
+
+__all__ = ["Share", "cluster"]
+
+_OBJECT_STORE = 200 * 2**20
+"""Bytes of shared memory of a local cluster: only paths travel through it, never pixels."""
+
+_ENVIRONMENT = {
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@dataclass(frozen=True)
+class Share:
+    """What each worker gets.
+
+    Attributes:
+        workers: How many workers there are.
+        threads: CPU threads per worker.
+        gpus: GPUs per worker; a fraction where several share one.
+    """
+
+    workers: int
+    threads: int
+    gpus: float
+
+
+@contextmanager
+def cluster(workers: int | None = None, address: str | None = None) -> Iterator[Share]:
+    """A Ray cluster for the time of the `with` block.
+
+    Without an address it is started on this machine and stopped at the end; a cluster that this
+    process is connected to already is used and left alone.
+
+    Args:
+        workers: How many workers are wanted; by default one per CPU, or one per GPU where the
+            cluster has any.
+        address: `"auto"` or the address of a running cluster.
+
+    Raises:
+        InputError: No cluster answers at `address`.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    loggers = [logging.getLogger(name) for name in ("ray", "ray.data")]
+    levels = [logger.level for logger in loggers]
+    started = not ray.is_initialized()
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        if started:
+            with _silent_stderr():
+                _connect(workers, address)
+        import ray.data  # sets up its logger anew
+
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        yield _share(workers, resources, local=address is None)
+    finally:
+        if started:
+            ray.shutdown()
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Send what native code writes to standard error away: Ray's, on the level it logs at."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no file
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _connect(workers: int | None, address: str | None) -> None:
+    import ray
+
+    if address is None:
+        ray.init(
+            "local",
+            num_cpus=max(workers or 0, _cpus()),
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE,
+            configure_logging=False,
+            log_to_driver=False,
+        )
+        return
+    try:
+        ray.init(address, configure_logging=False, log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"no Ray cluster at {address} ({reason}): start one with `ray start --head`, or leave "
+            "--ray-address out"
+        ) from error
+
+
+def _share(workers: int | None, resources: dict[str, float], *, local: bool) -> Share:
+    """Divide the machine, or leave a joined cluster's workers one CPU each."""
+    cpus, gpus = int(resources.get("CPU", 1)), resources.get("GPU", 0.0)
+    count = workers or max(1, int(gpus) or cpus)
+    threads = max(1, _cpus() // count) if local else 1
+    each = gpus / count
+    return Share(count, threads, float(int(each)) if each >= 1 else each)
+
+
+def _cpus() -> int:
+    """CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
