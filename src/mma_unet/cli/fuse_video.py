@@ -152,11 +152,12 @@ def _bar(total: int | None, *, shown: bool) -> Iterator[Callable[[int], None]]:
         TextColumn("{task.fields[fps]:.1f} fps"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=errors, disable=not shown) as bar:
-        task = bar.add_task("", total=total, fps=0.0)
+        task = bar.add_task("", total=total, fps=0.0, visible=False)
 
         def move(done: int) -> None:
             elapsed = bar.tasks[0].elapsed or 0.0
-            bar.update(task, completed=done, fps=done / elapsed if elapsed else 0.0)
+            fps = done / elapsed if elapsed else 0.0
+            bar.update(task, completed=done, fps=fps, visible=True)
 
         yield move
 

@@ -185,7 +185,7 @@ class _Sound:
                     return
                 shift = round(self._start / base)
                 packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-                if packet.pts >= 0:
+                if packet.pts >= 0 or shift == 0:  # priming stands before the start
                     packet.stream = self._copy
                     out.mux(packet)
             self._waiting = next(self._packets, None)

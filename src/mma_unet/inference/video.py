@@ -112,19 +112,20 @@ def fuse_video(
     ir_ahead, vi_ahead = (Ahead(source, drop=source.live) for source in (ir, vi))
     behind: Behind[tuple[Fraction, Pixels]] = Behind(lambda item: writer.write(*item))
     job = _Job(fuser, ir, vi, steady)
+    length = None if seconds is None else Fraction(str(seconds))
     done = 0
     try:
         try:
             start: Fraction | None = None
             for batch in _batches(pair_in_time(ir_ahead, vi_ahead, ir.rate), batch_size):
                 start = batch[0][1].time if start is None else start
-                if seconds is not None:
-                    batch = [pair for pair in batch if pair[1].time - start < seconds]
+                if length is not None:
+                    batch = [pair for pair in batch if pair[1].time - start < length]
                 for time, fused in job.fuse(batch):
                     behind.put((time - start, fused))
                 done += len(batch)
                 on_frame(done)
-                if seconds is not None and len(batch) < batch_size:
+                if length is not None and len(batch) < batch_size:
                     break
         except KeyboardInterrupt:
             if not vi.live:

@@ -1,0 +1,165 @@
+"""Reading and writing videos: times, rotation, colour, sound, and whole files only."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from tests.videos import colours, sound_packets, write_video
+
+from mma_unet.data import write_image
+from mma_unet.data.video import ImageSequence, VideoFile, expand_pattern, is_live, is_video
+from mma_unet.data.video_writer import VideoWriter
+from mma_unet.errors import InputError
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", colours(12), rate=Fraction(30000, 1001))
+    with VideoFile(str(path)) as video:
+        assert (video.frames, video.rate, video.live) == (12, Fraction(30000, 1001), False)
+        frames = list(video)
+    times = [float(frame.time) for frame in frames]
+    np.testing.assert_allclose(times, np.arange(12) * 1001 / 30000, atol=1e-3)
+    for frame, expected in zip(frames, colours(12), strict=True):
+        assert np.abs(frame.pixels.astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"])
+def test_every_format(suffix: str, tmp_path: Path) -> None:
+    path = write_video(tmp_path / f"a{suffix}", colours(5), rate=Fraction(25))
+    with VideoFile(str(path)) as video:
+        frames = [frame.pixels for frame in video]
+    assert len(frames) == 5
+    assert np.abs(frames[2].astype(int) - colours(5)[2]).mean() < 6
+
+
+def test_odd_sizes_and_grey(tmp_path: Path) -> None:
+    grey = [np.full((33, 47), level, np.uint8) for level in (10, 120, 250)]
+    path = write_video(tmp_path / "a.mp4", grey, rate=Fraction(10))
+    with VideoFile(str(path)) as video:
+        frames = [frame.pixels for frame in video]
+    assert frames[0].shape == (33, 47, 3)
+    for frame, expected in zip(frames, grey, strict=True):
+        assert np.abs(frame.astype(int) - expected[..., None]).max() <= 3
+
+
+def test_hd_colours_survive(tmp_path: Path) -> None:
+    """From 720 lines on the matrix is BT.709, on both ways."""
+    red = np.zeros((720, 32, 3), np.uint8)
+    red[..., 0] = 200
+    path = write_video(tmp_path / "a.mp4", [red] * 2, rate=Fraction(10))
+    with VideoFile(str(path)) as video:
+        assert np.abs(next(iter(video)).pixels.astype(int) - red).max() <= 4
+
+
+def test_rotation_is_obeyed(tmp_path: Path) -> None:
+    """A tag of 90 degrees anticlockwise; OpenCV, which turns by it as well, is the judge."""
+    import cv2
+
+    upright = np.zeros((32, 48, 3), np.uint8)
+    upright[:8, :8] = 255
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        stream.set_display_rotation(90)
+        for _ in range(3):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(upright, format="rgb24")))
+        out.mux(stream.encode(None))
+    with VideoFile(str(path)) as video:
+        mine = next(iter(video)).pixels
+    judge = cv2.VideoCapture(str(path)).read()[1]
+    assert mine.shape == judge.shape == (48, 32, 3)
+    assert np.abs(mine.astype(int) - judge).mean() < 3
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_sound_is_copied_packet_by_packet_and_cut(late: bool, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "s.mp4", colours(30), rate=Fraction(30), sound=True, late=late)
+    path = tmp_path / "o.mp4"
+    writer = VideoWriter(path, Fraction(30), Fraction(1, 30), sound=str(source))
+    for index, pixels in enumerate(colours(15)):
+        writer.write(Fraction(index, 30), pixels)
+    writer.finish()
+    before, after = sound_packets(source), sound_packets(path)
+    with av.open(str(source)) as file:
+        picture = file.streams.video[0]
+        start = float(picture.start_time * picture.time_base)
+    first = [data for _, data in before].index(after[0][1])
+    assert 10 < len(after) < len(before) - first
+    for (old, data), (new, copied) in zip(before[first:], after, strict=False):
+        assert copied == data
+        assert new == pytest.approx(old - start, abs=1e-3)
+    assert bool(start) == late
+    assert abs(after[0][0]) < 0.03  # seconds; a packet lasts 0.023
+    assert late or first == 0
+    assert abs(after[-1][0] - 0.5) < 0.03
+
+
+def test_a_format_that_cannot_hold_the_sound(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "s.mp4", colours(3), rate=Fraction(30), sound=True)
+    writer = VideoWriter(tmp_path / "o.webm", Fraction(30), Fraction(1, 30), sound=str(source))
+    with pytest.raises(InputError, match=r"cannot hold the aac sound .*--no-audio"):
+        writer.write(Fraction(0), colours(1)[0])
+    writer.abort()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["s.mp4"]
+
+
+def test_nothing_is_left_of_an_aborted_video(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "o.mp4", Fraction(30), Fraction(1, 30))
+    writer.write(Fraction(0), colours(1)[0])
+    writer.abort()
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="end its name in"):
+        VideoWriter(tmp_path / "o.gif", Fraction(30), Fraction(1, 30))
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        VideoWriter(tmp_path / "file" / "o.mp4", Fraction(30), Fraction(1, 30))
+
+
+def test_bad_files_are_one_sentence(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "a.mp4", colours(20), rate=Fraction(30)).read_bytes()
+    bad = {"empty": b"", "text": b"hello" * 99, "cut": whole[: len(whole) // 2]}
+    for name, data in bad.items():
+        path = tmp_path / f"{name}.mp4"
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=f"{name}.mp4 is not a video") as caught:
+            VideoFile(str(path))
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="does not exist"):
+        VideoFile(str(tmp_path / "none.mp4"))
+    with av.open(str(tmp_path / "sound.m4a"), "w", format="mp4") as out:
+        stream = out.add_stream("aac", rate=44100)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
+        silence.sample_rate = 44100
+        out.mux(stream.encode(silence))
+        out.mux(stream.encode(None))
+    with pytest.raises(InputError, match="holds no video"):
+        VideoFile(str(tmp_path / "sound.m4a"))
+
+
+def test_sequences_and_patterns(tmp_path: Path) -> None:
+    for index in (1, 2, 10):
+        write_image(tmp_path / f"f{index}.png", np.full((8, 8), index, np.uint8))
+    write_image(tmp_path / "other.png", np.zeros((8, 8), np.uint8))
+    for pattern in ("f%d.png", "f*.png"):
+        files = expand_pattern(str(tmp_path / pattern))
+        assert [file.name for file in files] == ["f1.png", "f2.png", "f10.png"]
+    assert [f.name for f in expand_pattern(str(tmp_path / "f%02d.png"))] == ["f10.png"]
+    frames = list(ImageSequence(files, Fraction(4)))
+    assert [float(frame.time) for frame in frames] == [0, 0.25, 0.5]
+    assert frames[2].pixels.shape == (8, 8, 3)
+    assert frames[2].pixels[0, 0, 0] == 10
+    with pytest.raises(InputError, match="no image matches"):
+        expand_pattern(str(tmp_path / "g%d.png"))
+
+
+def test_what_counts_as_video() -> None:
+    assert is_video("a.MP4")
+    assert is_video("https://host/a")
+    assert not is_video("a.png")
+    assert is_live("/dev/video0")
+    assert not is_live("https://host/a.mp4")
