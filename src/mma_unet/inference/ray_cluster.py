@@ -16,10 +16,12 @@ _OBJECT_STORE = 200 * 2**20
 """Bytes of shared memory of a local cluster: only paths travel through it, never pixels."""
 
 _ENVIRONMENT = {
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # says nothing where the command shows its progress
+    "RAY_worker_niceness": "0",  # as the local engine; Ray's 15 starves on a busy machine
 }
+"""Settings of a local cluster; what the user has set stays."""
 
 
 @dataclass(frozen=True)
