@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mma_unet.analysis.asymmetry import SearchResult, composite
+from mma_unet.files import replacing
 from mma_unet.models.soft import OFFSETS
 
 __all__ = ["draw_search"]
@@ -40,10 +41,8 @@ def draw_search(result: SearchResult, path: Path) -> None:
         _weights(middle, result)
         _scores(right, result)
         figure.suptitle(result.name, fontsize=11, fontweight="bold")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        figure.savefig(part, format="svg", metadata={"Date": None})
-    part.replace(path)
+        with replacing(path) as part:
+            figure.savefig(part, format="svg", metadata={"Date": None})
 
 
 def _matrix(figure: Any, axes: Any, result: SearchResult) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from rich.console import Console
 
 from mma_unet.errors import InputError
+from mma_unet.files import probe
 
 __all__ = ["check_writable", "console", "cost", "errors", "need"]
 
@@ -38,8 +38,7 @@ def check_writable(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        probe(folder)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot write there ({error.strerror}): choose another folder for -o"
