@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from mma_unet.data import datasets
-from mma_unet.data.datasets import PairedImages, mix
+from mma_unet.data.datasets import PairedImages, grey_image, mix
 from mma_unet.data.images import read_image, write_image
 from mma_unet.data.pairs import Pair, find_pairs
 from mma_unet.data.transforms import CentreCrop, PairedAugment
@@ -161,3 +161,14 @@ def test_bad_mixes(make_pairs: MakePairs) -> None:
     for weights in ([1.0], [1.0, 0.0], [1.0, float("nan")]):
         with pytest.raises(InputError, match="mixing weights"):
             mix([grey, grey], weights)
+
+
+def test_a_tensor_as_the_grey_image_it_was_read_from(make_pairs: MakePairs) -> None:
+    pairing = find_pairs(*make_pairs())
+    item, stored = PairedImages(pairing)[0], read_image(pairing.pairs[0].ir)
+    assert stored.ndim == 2
+    for tensor in (item["ir"], item["ir"][None], item["ir"][0]):
+        np.testing.assert_array_equal(grey_image(tensor), stored)
+    assert grey_image(item["ir"][:, :, :1]).shape == (24, 1)
+    with pytest.raises(RuntimeError):  # not one plane
+        grey_image(item["ir"].expand(3, -1, -1))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mma_unet.analysis.asymmetry import SearchResult, centred, composite
+from mma_unet.files import replacing
 from mma_unet.models.soft import OFFSETS
 
 __all__ = ["draw_search"]
@@ -42,10 +43,8 @@ def draw_search(result: SearchResult, path: Path) -> None:
         _weights(middle, result)
         _scores(right, result)
         figure.suptitle(result.name, fontsize=11, fontweight="bold")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        figure.savefig(part, format="svg", metadata={"Date": None})
-    part.replace(path)
+        with replacing(path) as part:
+            figure.savefig(part, format="svg", metadata={"Date": None})
 
 
 def _matrix(figure: Any, axes: Any, result: SearchResult) -> None:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from mma_unet.analysis.encoders import Encoders
 from mma_unet.data import Pair, PairedImages
+from mma_unet.files import replacing
 
 __all__ = ["SUMS", "FeatureMaps", "draw_sheet", "feature_maps"]
 
@@ -129,13 +130,9 @@ def draw_sheet(maps: FeatureMaps, path: Path, title: str = "") -> None:
             axes.imshow(values, interpolation="nearest", **_scale(values, name))
     if title:
         figure.suptitle(title, fontsize=10)
-    part = path.with_name(f".{path.name}.part")
     metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-    try:
+    with replacing(path) as part:
         figure.savefig(part, format=path.suffix[1:].lower(), dpi=150, metadata=metadata)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _scale(values: Map, name: str) -> dict[str, Any]:

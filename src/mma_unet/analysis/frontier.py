@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mma_unet.data import Pair, PairedImages, from_float
+from mma_unet.data import Pair, PairedImages
+from mma_unet.data.datasets import grey_image
 from mma_unet.metrics import score
 from mma_unet.metrics.objective import MetricObjective
 from mma_unet.pyramid import pyramid_fusion
@@ -105,10 +104,5 @@ def frontier(
             if (item["name"], name) in done:
                 continue
             fused = climb(ir, vi, weights, steps=steps)
-            images = [_grey(image) for image in (fused, ir, vi)]
+            images = [grey_image(image) for image in (fused, ir, vi)]
             yield Optimum(item["name"], name, score(images[0], images[1], images[2]))
-
-
-def _grey(image: Tensor) -> npt.NDArray[np.uint8]:
-    grey: npt.NDArray[np.uint8] = from_float(image.squeeze().numpy(), "uint8")
-    return grey

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mma_unet.analysis.cka_report import last_shallow
 from mma_unet.analysis.layers import Layer
 from mma_unet.analysis.stacks import Stack
+from mma_unet.files import replacing
 
 __all__ = ["Panel", "figures", "heatmaps", "save_figure"]
 
@@ -134,10 +135,10 @@ def save_figure(figure: Any, stem: Path) -> None:
     import matplotlib as mpl
 
     for suffix, settings in ((".png", {"dpi": 160}), (".svg", {"metadata": {"Date": None}})):
-        part = stem.with_name(f".{stem.name}{suffix}.part")
-        with mpl.rc_context({"svg.hashsalt": stem.name, "svg.fonttype": "none"}):
+        path = stem.with_name(stem.name + suffix)
+        style: Any = {"svg.hashsalt": stem.name, "svg.fonttype": "none"}
+        with mpl.rc_context(style), replacing(path) as part:
             figure.savefig(part, format=suffix[1:], **settings)
-        part.replace(stem.with_name(stem.name + suffix))
 
 
 def _ruler(axes: Any, rows: Sequence[Layer], columns: Sequence[Layer]) -> None:

@@ -22,6 +22,7 @@ from mma_unet.analysis.encoders import Encoders
 from mma_unet.analysis.layers import encode_with_grams, operations
 from mma_unet.data import Pair, PairedImages
 from mma_unet.errors import InputError
+from mma_unet.files import replacing
 
 __all__ = ["MATRICES", "Batches", "CentreSquare", "accumulate", "load_sums", "matrices"]
 
@@ -163,13 +164,10 @@ def load_sums(cache: Path) -> dict[str, MinibatchCKA]:
 
 
 def _save_sums(sums: dict[str, MinibatchCKA], cache: Path) -> None:
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    part = cache.with_suffix(".part")
     arrays = {
         f"{name}_{kind}": getattr(total, kind).cpu().numpy()
         for name, total in sums.items()
         for kind in _SUMS
     }
-    with part.open("wb") as file:
+    with replacing(cache) as part, part.open("wb") as file:
         np.savez(file, batches=np.array(sums["vi"].batches), **arrays)
-    part.replace(cache)

@@ -23,6 +23,7 @@ import lightning as L
 from safetensors.torch import load_file
 
 from mma_unet.errors import InputError
+from mma_unet.files import replacing
 from mma_unet.models import IRUNet, MMAUNetConfig, VIUNet, read_card
 from mma_unet.training import Recipe, train
 from mma_unet.training.pairing import Chooser, PairingChoice, read_choice
@@ -221,11 +222,8 @@ def _share(source: Path, target: Path, stages: Sequence[str]) -> None:
         old, new = (folder / stage / "weights.safetensors" for folder in (source, target))
         if not old.is_file() or new.is_file():
             continue
-        new.parent.mkdir(parents=True, exist_ok=True)
-        part = new.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        with suppress(OSError):
-            os.link(old, part)
-        if not part.is_file():
-            shutil.copyfile(old, part)
-        part.replace(new)
+        with replacing(new) as part:
+            with suppress(OSError):
+                os.link(old, part)
+            if not part.is_file():
+                shutil.copyfile(old, part)

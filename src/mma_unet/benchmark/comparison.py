@@ -18,7 +18,6 @@ from mma_unet.benchmark.cache import (
     write_cache,
 )
 from mma_unet.benchmark.evaluate import Progress, suite_names
-from mma_unet.benchmark.files import probe_target
 from mma_unet.benchmark.methods import Method, baselines, check_name, from_folder, fuse_with
 from mma_unet.benchmark.pool import ScorePool, sensible_workers
 from mma_unet.benchmark.scores import FloatArray
@@ -26,6 +25,7 @@ from mma_unet.benchmark.statistics import Summary, summarise
 from mma_unet.benchmark.triples import Triple, load
 from mma_unet.data import Pair, find_pairs
 from mma_unet.errors import InputError
+from mma_unet.files import probe_target
 from mma_unet.metrics import MetricSpec
 from mma_unet.metrics.scoring import suite_specs
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from mma_unet.benchmark.cache import FUSING, code_stamp, stamp
 from mma_unet.benchmark.evaluate import Progress
-from mma_unet.benchmark.files import write_text
 from mma_unet.benchmark.triples import BASELINES, Triple, fused_by_visible
 from mma_unet.data import Pair, Pairing
 from mma_unet.errors import InputError
+from mma_unet.files import write_text
 from mma_unet.inference import Fuser, fuse_files, plan
 
 __all__ = ["Method", "baselines", "check_name", "from_folder", "fuse_with", "parse_named"]

@@ -14,11 +14,11 @@ import mma_unet
 from mma_unet.benchmark import wording
 from mma_unet.benchmark.comparison import Comparison
 from mma_unet.benchmark.evaluate import Progress
-from mma_unet.benchmark.files import write_text
 from mma_unet.benchmark.pictures import draw_scenes
 from mma_unet.benchmark.plots import box_plot
 from mma_unet.benchmark.scores import write_table
 from mma_unet.benchmark.statistics import Summary
+from mma_unet.files import write_text
 
 __all__ = ["write_report"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mma_unet.benchmark.files import write_text
 from mma_unet.errors import InputError
+from mma_unet.files import write_text
 
 __all__ = ["FloatArray", "Scores", "column_means", "column_medians", "read_table", "write_table"]
 

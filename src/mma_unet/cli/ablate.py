@@ -42,8 +42,8 @@ def ablate(
     need("lightning", extra="train")
     from mma_unet.analysis.ablation import METRICS, ablation_jobs, orderings, run_ablation
     from mma_unet.analysis.study import Study
-    from mma_unet.benchmark.files import probe_target
     from mma_unet.benchmark.scores import write_table
+    from mma_unet.files import probe_target
     from mma_unet.training import load_recipe
 
     quiet_lightning()

@@ -48,9 +48,9 @@ def frontier(
     """
     from mma_unet.analysis.frontier import OBJECTIVES
     from mma_unet.analysis.frontier import frontier as climb_all
-    from mma_unet.benchmark.files import probe_target
     from mma_unet.benchmark.scores import write_table
     from mma_unet.data import find_pairs
+    from mma_unet.files import probe_target
     from mma_unet.metrics.scoring import suite_specs
 
     labels = [spec.label for spec in suite_specs("paper")]

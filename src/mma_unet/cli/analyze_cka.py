@@ -137,7 +137,7 @@ def _write(
 
     from mma_unet.analysis.plots import figures, save_figure
     from mma_unet.analysis.stacks import INDEXINGS, stack
-    from mma_unet.benchmark.files import write_text
+    from mma_unet.files import replacing, write_text
 
     stacks = stack(samples)
     for indexing in INDEXINGS:
@@ -151,10 +151,8 @@ def _write(
         for indexing in INDEXINGS:
             arrays[f"{key}_{indexing}_mean"] = item.mean(indexing)
             arrays[f"{key}_{indexing}_spread"] = item.spread(indexing)
-    part = out / "matrices.npz.part"
-    with part.open("wb") as file:
+    with replacing(out / "matrices.npz") as part, part.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    part.replace(out / "matrices.npz")
     values = {
         "trainings": [{"source": s.name, "guided": s.guided, "vi": s.vi_digest} for s in samples],
         "pairs": list(pairs),

@@ -30,8 +30,8 @@ def features(
     need("matplotlib", extra="report")
     from mma_unet.analysis.encoders import load_encoders
     from mma_unet.analysis.features import draw_sheet, feature_maps
-    from mma_unet.benchmark.files import probe_target
     from mma_unet.data import find_pairs
+    from mma_unet.files import probe_target
     from mma_unet.models import DEFAULT_MODEL
 
     start = time.monotonic()

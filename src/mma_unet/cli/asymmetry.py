@@ -45,8 +45,8 @@ def asymmetry(
     from mma_unet.analysis.asymmetry import judge, search_jobs, search_result
     from mma_unet.analysis.asymmetry_plot import draw_search
     from mma_unet.analysis.study import Study, run_jobs
-    from mma_unet.benchmark.files import probe_target
     from mma_unet.benchmark.scores import write_table
+    from mma_unet.files import probe_target
     from mma_unet.training import load_recipe
 
     quiet_lightning()

@@ -92,9 +92,9 @@ def _speed(
     step: Step,
 ) -> str:
     from mma_unet.benchmark import speed
-    from mma_unet.benchmark.files import write_text
     from mma_unet.benchmark.machine import load_average
     from mma_unet.benchmark.speed_report import speed_markdown
+    from mma_unet.files import write_text
 
     load = load_average()
     wanted, skipped = speed.cases(
@@ -128,7 +128,7 @@ def _scaling(
 ) -> str:
     need("matplotlib", extra="report")
     from mma_unet.benchmark import scaling
-    from mma_unet.benchmark.files import write_text
+    from mma_unet.files import write_text
 
     points = scaling.scaling(
         model,
@@ -155,10 +155,10 @@ def _quality(
     vi: Path | None,
     step: Step,
 ) -> str:
-    from mma_unet.benchmark.files import write_text
     from mma_unet.benchmark.precision import quality_losses, quality_markdown
     from mma_unet.benchmark.speed import cases
     from mma_unet.data import find_pairs
+    from mma_unet.files import write_text
 
     if ir is None or vi is None:
         raise InputError("--quality needs --ir and --vi, folders of registered images")

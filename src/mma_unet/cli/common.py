@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import secrets
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -58,14 +57,13 @@ def check_writable(folder: Path) -> None:
     from mma_unet.data.storage import is_remote, write_atomically
 
     if is_remote(folder):
-        probe = folder / f".{secrets.token_hex(8)}.part"
-        write_atomically(probe, b"?")
-        probe.unlink()
+        trial = folder / f".{secrets.token_hex(8)}.part"
+        write_atomically(trial, b"?")
+        trial.unlink()
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        probe(folder)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot write there ({error.strerror}): choose another folder for -o"

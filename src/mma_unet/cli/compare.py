@@ -56,9 +56,9 @@ def compare(
     need("jinja2", extra="report")
     from mma_unet.benchmark import compare as run
     from mma_unet.benchmark import write_report
-    from mma_unet.benchmark.files import printable
     from mma_unet.benchmark.methods import parse_named
     from mma_unet.benchmark.wording import findings, notices
+    from mma_unet.files import printable
 
     folders = {name: Path(v) for name, v in parse_named(results or [], "--results").items()}
     models = parse_named(model or [], "--model")

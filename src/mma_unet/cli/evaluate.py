@@ -36,7 +36,7 @@ def evaluate(
 ) -> None:
     """Score fused images against their sources; colour counts by its BT.601 luminance."""
     from mma_unet.benchmark import evaluate_folder
-    from mma_unet.benchmark.files import printable, probe_target, write_text
+    from mma_unet.files import printable, probe_target, write_text
 
     for target in (csv, json_):
         if target is not None:

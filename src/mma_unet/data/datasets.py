@@ -7,16 +7,25 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Protocol, TypedDict, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset, WeightedRandomSampler
 
-from mma_unet.data.images import Array, luminance, read_image, to_float
+from mma_unet.data.images import Array, from_float, luminance, read_image, to_float
 from mma_unet.data.layouts import open_dataset
 from mma_unet.data.pairs import Pair, Pairing
 from mma_unet.errors import InputError
 
-__all__ = ["Item", "MixedPairs", "PairTransform", "PairedImages", "mix", "open_dataset"]
+__all__ = [
+    "Item",
+    "MixedPairs",
+    "PairTransform",
+    "PairedImages",
+    "grey_image",
+    "mix",
+    "open_dataset",
+]
 
 
 class Item(TypedDict):
@@ -160,6 +169,27 @@ def _scaled(image: Tensor) -> Tensor:
     if image.dtype == torch.uint8:
         return image.to(torch.float32).div_(255.0)
     return image.clone()
+
+
+def grey_image(image: Tensor) -> npt.NDArray[np.uint8]:
+    """The grey image that a tensor would be as a file: clipped, rounded half up to 8 bits.
+
+    Args:
+        image: One plane `(H, W)`, or with leading axes of length 1; in [0, 1], on any device.
+
+    Returns:
+        `(H, W)`.
+
+    Raises:
+        InputError: The tensor holds NaN or infinity.
+
+    Example:
+        >>> grey_image(torch.tensor([[[[-0.5, 0.5, 1.0]]]])).tolist()
+        [[0, 128, 255]]
+    """
+    plane = image.reshape(image.shape[-2:])
+    grey: npt.NDArray[np.uint8] = from_float(plane.cpu().numpy(), np.uint8)
+    return grey
 
 
 class MixedPairs(ConcatDataset[Item]):

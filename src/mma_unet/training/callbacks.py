@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mma_unet.data import from_float, write_image
+from mma_unet.files import replacing
 
 __all__ = ["CurveWriter", "SampleGrid"]
 
@@ -53,12 +54,10 @@ class CurveWriter(L.Callback):
                 row[name] = f"{float(value):.6g}"
         rows = [r for r in self._rows() if int(r["epoch"]) < epoch] + [row]
         columns = list(dict.fromkeys(key for r in rows for key in r))
-        part = self.path.with_suffix(".part")
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with replacing(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
             writer.writerows(rows)
-        part.replace(self.path)
 
     def _rows(self) -> list[dict[str, str]]:
         if not self.path.is_file():

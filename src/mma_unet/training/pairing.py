@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.data import Pair
+from mma_unet.files import replacing
 from mma_unet.models import IRUNet, MMAUNet, VIUNet
 from mma_unet.models.soft import SoftFusion, offset_pairing
 from mma_unet.training.recipe import StageSettings
@@ -126,11 +127,9 @@ class PairingTask(FusionTask):
 
 def write_choice(choice: PairingChoice, path: Path) -> None:
     """Write a choice as JSON, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
     values = {"method": choice.method, "pairing": choice.pairing, "evidence": dict(choice.evidence)}
-    part.write_text(json.dumps(values, indent=1), encoding="utf-8")
-    part.replace(path)
+    with replacing(path) as part:
+        part.write_text(json.dumps(values, indent=1), encoding="utf-8")
 
 
 def read_choice(path: Path) -> PairingChoice:

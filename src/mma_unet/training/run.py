@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mma_unet.errors import InputError
+from mma_unet.files import replacing
 from mma_unet.metrics.objective import MetricObjective
 from mma_unet.models import (
     IRUNet,
@@ -168,11 +169,9 @@ def _claim(out: Path, recipe: Recipe) -> None:
                 "remove the folder"
             )
         return
-    part = path.with_suffix(".part")
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        part.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False), encoding="utf-8")
-        part.replace(path)
+        with replacing(path) as part:
+            part.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{out}: cannot write there; choose another --out") from error
 
@@ -213,10 +212,9 @@ class _Run:
             folder.mkdir(parents=True, exist_ok=True)
             self._fit(task, folder, getattr(self.recipe, name) or self.recipe.fusion)
             if self.is_main:
-                part = done.with_suffix(".part")
                 state = {k: v.cpu().contiguous() for k, v in network.state_dict().items()}
-                save_file(state, part)
-                part.replace(done)
+                with replacing(done) as part:
+                    save_file(state, part)
         else:
             raise InputError(f"{self.out}: stage {name!r} has not been trained; run it first")
         network.requires_grad_(True)

@@ -1,15 +1,54 @@
-"""Writing text files: the finished file appears under its name, or nothing does."""
+"""Writing files: the finished file appears under its name, or nothing does."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from mma_unet.errors import InputError
 
-__all__ = ["check_target", "printable", "probe_target", "write_text"]
+__all__ = ["check_target", "printable", "probe", "probe_target", "replacing", "write_text"]
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a file to write beside `path`, and rename it to `path` if the block ends well.
+
+    If the block fails, what it wrote is removed and `path` stays as it was. Missing parent folders
+    are made.
+
+    Args:
+        path: Where the finished file goes.
+
+    Yields:
+        The path to write to. Its name does not end as that of `path` does, so a writer that goes
+        by the extension must be told the format.
+
+    Raises:
+        OSError: The place cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def probe(folder: Path) -> None:
+    """Try with an empty file whether a folder can be written.
+
+    Raises:
+        OSError: It cannot.
+    """
+    trial = folder / f".{secrets.token_hex(8)}.part"
+    try:
+        trial.touch(exist_ok=False)
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def check_target(path: Path) -> None:
@@ -35,14 +74,10 @@ def probe_target(path: Path) -> None:
         InputError: It cannot.
     """
     check_target(path)
-    trial = _nearest_parent(path) / f".{secrets.token_hex(6)}.part"
     try:
         with contextlib.suppress(FileNotFoundError):
             path.lstat()  # refuses a name too long for the file system
-        try:
-            trial.touch(exist_ok=False)
-        finally:
-            trial.unlink(missing_ok=True)
+        probe(_nearest_parent(path))
     except OSError as error:
         raise _refusal(path, error) from error
 
@@ -61,14 +96,9 @@ def write_text(path: str | Path, text: str, *, errors: str = "replace") -> None:
     """
     path = Path(path)
     check_target(path)
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(text.encode("utf-8", errors))
-            os.replace(temporary, path)  # noqa: PTH105 - the name says what it does
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as part:
+            part.write_bytes(text.encode("utf-8", errors))
     except OSError as error:
         raise _refusal(path, error) from error
 
