@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mma_unet.errors import InputError
+from mma_unet.files import probe
 
 __all__ = ["BadPlaceError", "check_writable", "console", "cost", "errors", "need", "place"]
 
