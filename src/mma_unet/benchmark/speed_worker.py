@@ -101,7 +101,7 @@ def measure(wish: dict[str, Any]) -> list[dict[str, float]]:
                 speed_up(fuser, wish["mode"])
             fuser(*pair)
             started = time.perf_counter() - start
-            times = _times(fuser, [pair], wish["seconds"])
+            times = _times(fuser, [pair], wish["seconds"], quick=bool(wish.get("single")))
             latency = statistics.median(times)
             if isinstance(network, MMAUNet):
                 macs = count_macs(network, height, width)
@@ -176,12 +176,13 @@ def _quantised(network: MMAUNet, runtime: str, folder: Path) -> Path:
     return target
 
 
-def _times(fuser: Fuser, pairs: list[Any], seconds: float) -> list[float]:
-    """Seconds of each run, at least three, after one that does not count."""
+def _times(fuser: Fuser, pairs: list[Any], seconds: float, *, quick: bool = False) -> list[float]:
+    """Seconds of each run: at least three after one that does not count, or one if `quick`."""
+    if not quick:
+        fuser.fuse_batch(pairs)
     end = time.monotonic() + seconds
     times: list[float] = []
-    fuser.fuse_batch(pairs)
-    while len(times) < 3 or (time.monotonic() < end and len(times) < 200):
+    while len(times) < (1 if quick else 3) or (time.monotonic() < end and len(times) < 200):
         start = time.perf_counter()
         fuser.fuse_batch(pairs)
         times.append(time.perf_counter() - start)
