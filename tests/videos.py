@@ -29,24 +29,26 @@ def write_video(
     late: bool = False,
 ) -> Path:
     """A video file; with `sound`, a tone beside it as AAC, which begins first if `late`."""
-    target = path.with_name("silent.mkv" if late else "silent.mp4") if sound else path
+    target = path.with_name("silent.mp4") if sound else path
     writer = VideoWriter(target, rate, 1 / rate)
     for index, frame in enumerate(frames):
         writer.write(index / rate, frame)
     writer.finish()
     if sound:
-        _add_tone(target, path, float(len(frames) / rate))
+        _add_tone(target, path, float(len(frames) / rate), delay=0.07 if late else 0.0)
         target.unlink()
     return path
 
 
-def _add_tone(silent: Path, path: Path, seconds: float) -> None:
+def _add_tone(silent: Path, path: Path, seconds: float, delay: float) -> None:
     with av.open(str(silent)) as source, av.open(str(path), "w") as out:
         video = out.add_stream_from_template(source.streams.video[0])
         audio = out.add_stream("aac", rate=44100)
         for packet in source.demux(video=0):
             if packet.dts is not None:
                 packet.stream = video
+                packet.pts += int(delay / packet.time_base)
+                packet.dts += int(delay / packet.time_base)
                 out.mux(packet)
         tone = np.sin(np.arange(int(seconds * 44100)) / 20).astype(np.float32)
         for start in range(0, len(tone) - 1023, 1024):
