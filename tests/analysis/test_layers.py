@@ -38,7 +38,7 @@ def _naive(encoder: Encoder, image: Tensor, guide: list[Tensor]) -> list[Tensor]
             x = operation(x)
             maps.append(x.clone())
         if len(encoder.gates):
-            x = encoder.gates[level](x, guide[level])
+            x = x * encoder.gates[level](guide[level])
             maps.append(x.clone())
     return maps
 

@@ -24,7 +24,6 @@ import torch
 from torch import Tensor, nn
 
 from mma_unet.analysis.cka import gram
-from mma_unet.models.blocks import SqueezeExciteGate
 from mma_unet.models.unet import Encoder
 
 __all__ = ["Layer", "encode_with_grams", "level_ends", "operations", "paper_layers"]
@@ -114,9 +113,15 @@ def encode_with_grams(
         The features of each level, as from the encoder itself, and the `(B, B)` matrices in the
         order of `operations`.
     """
-    grams: list[Tensor] = []
-    with torch.inference_mode(), _hooked(encoder, grams):
+    done: list[Tensor] = []
+    with torch.inference_mode(), _hooked(encoder, done):
         features = encoder(image, guide)
+    if not len(encoder.gates):
+        return features, done
+    grams, rest = [], iter(done)
+    for layer in operations(len(features), guided=True):
+        gated = layer.name == "gate"
+        grams.append(gram(features[layer.level - 1]) if gated else next(rest))
     return features, grams
 
 
@@ -126,7 +131,7 @@ def _hooked(encoder: Encoder, grams: list[Tensor]) -> Iterator[None]:
         del module, inputs
         grams.append(gram(output))
 
-    kinds = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, SqueezeExciteGate)
+    kinds = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d)
     handles = [m.register_forward_hook(keep) for m in encoder.modules() if isinstance(m, kinds)]
     try:
         yield
