@@ -1,0 +1,168 @@
+"""Fill the tables of README.md, docs/results.md and docs/models.md from results/ and the weights.
+
+scripts/score_shipped.sh && python scripts/result_tables.py
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from mma_unet.models import count_macs, count_parameters, load_model, read_card, shipped_models
+
+ROOT = Path(__file__).resolve().parents[1]
+METRICS = ("VIF", "SSIM", "PSNR", "Qabf", "Qcb")
+SETS = {
+    "roadscene": "RoadScene test, 25 pairs",
+    "msrs": "MSRS test, 40 pairs",
+    "tno": "TNO, 21 pairs (never trained on)",
+}
+ORDER = ("small", "tiny", "small-paper")
+
+
+def main() -> None:
+    fill("README.md", "tables", tables())
+    fill("README.md", "models", models())
+    fill("docs/results.md", "tables", tables(intervals=True))
+    fill("docs/results.md", "study", study())
+    fill("docs/results.md", "frontier", frontier())
+    fill("docs/results.md", "seeds", seeds())
+    fill("docs/models.md", "models", models())
+    fill("docs/models.md", "scores", scores())
+
+
+def fill(name: str, mark: str, text: str) -> None:
+    """Put `text` between the two comments of `mark`."""
+    page = ROOT / name
+    pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
+    old = page.read_text(encoding="utf-8")
+    new, count = re.subn(pattern, lambda m: m[1] + text + "\n" + m[2], old, flags=re.DOTALL)
+    assert count == 1, (name, mark)
+    page.write_text(new, encoding="utf-8")
+
+
+def rows(path: str) -> list[dict[str, str]]:
+    with (ROOT / "results" / path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def digits(metric: str, value: float) -> str:
+    return f"{value:.2f}" if metric == "PSNR" else f"{value:.3f}"
+
+
+def table(head: list[str], body: list[list[str]]) -> str:
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
+
+
+def tables(*, intervals: bool = False) -> str:
+    """Every method on every set, the best in bold; with 95 % intervals for ours."""
+    parts = []
+    for name, title in SETS.items():
+        found = [r for r in rows(f"{name}_test.csv") if r["stretched"] == "0"]
+        best = {m: max(float(r["mean"]) for r in found if r["metric"] == m) for m in METRICS}
+        by_method: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
+        for row in found:
+            by_method[row["method"]][row["metric"]] = row
+        body = []
+        for method, values in by_method.items():
+            ours = method in ORDER
+            cells = [f"**{method}** (ours)" if ours else method]
+            cells.append(f"{float(values['VIF']['mean_rank']):.1f}")
+            for metric in METRICS:
+                mean = float(values[metric]["mean"])
+                text = digits(metric, mean)
+                text = f"**{text}**" if mean == best[metric] else text
+                if intervals and ours:
+                    low, high = (float(values[metric][f"mean_{end}"]) for end in ("low", "high"))
+                    text += f" ({digits(metric, low)} to {digits(metric, high)})"
+                cells.append(text)
+            body.append(cells)
+        body.sort(key=lambda cells: float(cells[1]))
+        parts.append(f"**{title}**\n\n{table(['method', 'mean rank', *METRICS], body)}\n")
+    return "\n".join(parts)
+
+
+def models() -> str:
+    """Size and training pairs of every shipped file."""
+    body = []
+    for name in sorted(shipped_models(), key=ORDER.index):
+        model, card = load_model(name), read_card(name)
+        size = (ROOT / "src/mma_unet/weights" / f"{name}.safetensors").stat().st_size
+        pairs = ", ".join(f"{split} ({count})" for split, count in card.data.items())
+        parameters = f"{count_parameters(model) / 1e6:.2f} M"
+        macs = f"{count_macs(model, 480, 640) / 1e9:.2f}"
+        label = f"`{name}`" + (" (default)" if name == "small" else "")
+        body.append([label, parameters, macs, f"{size / 1e6:.1f} MB", pairs])
+    head = ["name", "parameters", "GMACs at 480x640", "file", "training pairs"]
+    return table(head, body)
+
+
+def scores() -> str:
+    """What the cards say, in single precision of the network."""
+    body = []
+    for name in sorted(shipped_models(), key=ORDER.index):
+        for split, values in read_card(name).scores.items():
+            cells = [digits(metric, float(values[metric])) for metric in METRICS]
+            body.append([f"`{name}`", split, str(values["pairs"]), *cells])
+    return table(["weights", "scored on", "pairs", *METRICS], body)
+
+
+def study() -> str:
+    """Means over the two validation sets of each short training."""
+    found: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in rows("recipe_study.csv"):
+        found[row["recipe"]].append(row)
+    body = []
+    for recipe, splits in found.items():
+        means = [sum(float(r[m]) for r in splits) / len(splits) for m in METRICS]
+        cells = [digits(m, value) for m, value in zip(METRICS, means, strict=True)]
+        body.append([f"{recipe}: {splits[0]['what']}", *cells])
+    return table(["recipe", *METRICS], body)
+
+
+def frontier() -> str:
+    """Optimised pixels beside `small` on the same pairs."""
+    parts = []
+    for name, title in SETS.items():
+        try:
+            found = rows(f"frontier_{name}.csv")
+        except FileNotFoundError:
+            continue
+        pairs = sorted({row["pair"] for row in found})
+        body = []
+        for objective in dict.fromkeys(row["objective"] for row in found):
+            chosen = [row for row in found if row["objective"] == objective]
+            means = {m: sum(float(r[m]) for r in chosen) / len(chosen) for m in METRICS}
+            body.append([objective, *(digits(m, means[m]) for m in METRICS)])
+        ours = [r for r in rows(f"{name}_small_scores.csv") if r["name"] in pairs]
+        means = {m: sum(float(r[m]) for r in ours) / len(ours) for m in METRICS}
+        body.append(["**small**", *(digits(m, means[m]) for m in METRICS)])
+        joint = [row for row in found if row["objective"] == "joint"]
+        share = [means[m] / (sum(float(r[m]) for r in joint) / len(joint)) for m in METRICS]
+        body.append(["small as a share of joint", *(f"{100 * value:.0f} %" for value in share)])
+        label = f"**{title.split(',')[0]}**, {len(pairs)} pairs"
+        parts.append(f"{label}\n\n{table(['climbed', *METRICS], body)}\n")
+    return "\n".join(parts)
+
+
+def seeds() -> str:
+    """Mean and standard deviation over the seeds of the final recipe."""
+    found = rows("seeds.csv")
+    body = []
+    for split in dict.fromkeys(row["split"] for row in found):
+        chosen = [row for row in found if row["split"] == split]
+        cells = []
+        for metric in METRICS:
+            values = [float(row[metric]) for row in chosen]
+            mean = sum(values) / len(values)
+            sd = (sum((v - mean) ** 2 for v in values) / max(len(values) - 1, 1)) ** 0.5
+            cells.append(f"{digits(metric, mean)} ± {digits(metric, sd)}")
+        body.append([f"{split}, {len(chosen)} seeds", *cells])
+    return table(["scored on", *METRICS], body)
+
+
+if __name__ == "__main__":
+    main()
