@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mma_unet.errors import InputError
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
-from mma_unet.inference.memory import memory_budget, parse_memory
+from mma_unet.inference.memory import memory_budget, parse_memory, release_memory
 from mma_unet.inference.sources import (
     IR_RANGES,
     Array,
@@ -167,6 +167,7 @@ class Fuser:
             )
 
         def load(window: Window) -> tuple[Tensor, Tensor]:
+            release_memory()
             return self._inputs([(ir, vi)], window)
 
         tiles = fuse_tiles(
