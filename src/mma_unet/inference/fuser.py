@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from mma_unet.errors import InputError
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
-from mma_unet.inference.memory import memory_budget, parse_memory
+from mma_unet.inference.memory import memory_budget, parse_memory, release_memory
 from mma_unet.inference.runtimes import is_exported, make_runtime
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
 from mma_unet.inference.sources import (
@@ -205,6 +205,7 @@ class Fuser:
             )
 
         def load(window: Window) -> tuple[Tensor, Tensor]:
+            release_memory()
             return self._inputs([(ir, vi)], window)
 
         tiles = fuse_tiles(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import re
 from pathlib import Path
@@ -10,7 +12,7 @@ import torch
 
 from mma_unet.errors import InputError
 
-__all__ = ["available_memory", "memory_budget", "parse_memory", "resident_memory"]
+__all__ = ["available_memory", "memory_budget", "parse_memory", "release_memory", "resident_memory"]
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -63,6 +65,16 @@ def resident_memory() -> int:
     except (OSError, IndexError, ValueError):
         return _UNKNOWN_RESIDENT
     return pages * int(os.sysconf("SC_PAGE_SIZE"))
+
+
+def release_memory() -> None:
+    """Give memory that was freed back to the system (glibc; elsewhere nothing is done).
+
+    Feature maps of tiles of different shapes leave holes in the heap, which would otherwise grow
+    from tile to tile.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _machine_available() -> int:
