@@ -1,7 +1,7 @@
 """Weights between two trainings, with a card of their own and scores on the splits of the second.
 
-    python scripts/interpolate_weights.py runs/plus/plus.safetensors \
-        runs/plus-finish/plus-finish.safetensors --share 0.4 --data ../shared/data -o out.safetensors
+    python scripts/interpolate_weights.py a.safetensors b.safetensors --share 0.4 \
+        --data ../shared/data -o out.safetensors
 """
 
 from __future__ import annotations
