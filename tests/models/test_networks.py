@@ -18,7 +18,6 @@ from mma_unet.models import (
     count_macs,
     count_parameters,
     fold_batch_norm,
-    interpolate,
     preset,
     with_unshuffle,
 )
@@ -217,17 +216,3 @@ def test_a_blend_starts_from_the_average_and_passes_detail_by(channels: int) -> 
     with torch.no_grad():
         model.decoder.to_image.bias[:] = torch.tensor([1.0, -0.5, 0.25]).repeat_interleave(channels)
     torch.testing.assert_close(model(ir, vi), ir - 0.5 * vi + 0.25)
-
-
-def test_interpolation_runs_from_one_network_to_the_other() -> None:
-    config = MMAUNetConfig(width=2)
-    first, second = MMAUNet(config), MMAUNet(config)
-    for share in (0.0, 0.25, 1.0):
-        new = interpolate(first, second, share).state_dict()
-        for key, value in first.state_dict().items():
-            expected = (1 - share) * value + share * second.state_dict()[key]
-            torch.testing.assert_close(new[key], expected.to(value.dtype))
-    with pytest.raises(ValueError, match="one config"):
-        interpolate(first, MMAUNet(MMAUNetConfig(width=4)), 0.5)
-    with pytest.raises(ValueError, match="share"):
-        interpolate(first, second, 1.5)

@@ -5,7 +5,7 @@ Reading order follows the paper: `config`, `blocks`, `unet` (stage I), `fusion` 
 """
 
 from mma_unet.models.config import ABLATIONS, PRESETS, MMAUNetConfig, ablation, preset
-from mma_unet.models.convert import interpolate, with_unshuffle
+from mma_unet.models.convert import with_unshuffle
 from mma_unet.models.fold import fold_batch_norm
 from mma_unet.models.mma_unet import MMAUNet
 from mma_unet.models.profile import count_macs, count_parameters
@@ -32,7 +32,6 @@ __all__ = [
     "count_macs",
     "count_parameters",
     "fold_batch_norm",
-    "interpolate",
     "load_model",
     "preset",
     "read_card",
