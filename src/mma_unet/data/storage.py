@@ -24,6 +24,7 @@ __all__ = [
     "locate",
     "read_bytes",
     "remove_leftovers",
+    "size",
     "write_atomically",
 ]
 
@@ -44,7 +45,8 @@ def locate(text: str | os.PathLike[str]) -> Path:
         A `Path`; for URLs other than `file://` a `UPath`, typed as a `Path`.
 
     Raises:
-        InputError: A package for the URL is not installed, or its protocol is unknown.
+        InputError: A package for the URL is not installed, its protocol is unknown, or its store
+            does not answer.
 
     Example:
         >>> locate("file:///data/a.png").as_posix(), locate("a//b.png").as_posix()
@@ -65,11 +67,15 @@ def locate(text: str | os.PathLike[str]) -> Path:
         ) from None
     try:
         place = UPath(text)
-        _ = place.fs  # loads the package for this protocol
+        place.exists()  # loads the client of this protocol and asks the store for the first time
     except ImportError as error:
         raise InputError(f"{text}: {error}") from None
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise InputError(f"{text} is no URL that can be used ({error}): check it.") from None
+    except Exception as error:  # clients of stores have exceptions of their own
+        raise InputError(
+            f"{text} cannot be reached ({_reason(error)}): check the URL and the credentials."
+        ) from None
     return cast(Path, place)
 
 
@@ -150,6 +156,21 @@ def _put(path: Path, data: bytes) -> None:
     finally:
         if place.fs.exists(temporary.path):
             place.fs.rm_file(temporary.path)
+
+
+def size(path: Path) -> int | None:
+    """Bytes of a file; None if there is none.
+
+    Raises:
+        InputError: The place cannot be looked at.
+    """
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except Exception as error:
+        _refuse_own_fault(path, error)
+        raise InputError(
+            f"{path} cannot be looked at ({_reason(error)}): check its permissions."
+        ) from None
 
 
 def list_files(folder: Path) -> dict[str, int | None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mma_unet.data import Pair, write_image
+from mma_unet.data.storage import size
 from mma_unet.errors import InputError
 from mma_unet.inference.fuser import Fuser
 from mma_unet.inference.sources import Source
@@ -73,7 +74,7 @@ def fuse_files(
     """
     waiting: list[Task] = []
     for task in tasks:
-        if not overwrite and task.target.is_file() and task.target.stat().st_size:
+        if not overwrite and size(task.target):
             yield Outcome(task, "skipped")
         else:
             waiting.append(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,13 +107,21 @@ def _connect(workers: int | None, address: str | None) -> None:
         )
         return
     try:
+        _knock(address)
         ray.init(address, configure_logging=False, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
             f"no Ray cluster at {address} ({reason}): start one with `ray start --head`, or leave "
             "--ray-address out"
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Raise an `OSError` if nothing listens at `HOST:PORT`; Ray itself tries for a quarter hour."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _share(workers: int | None, resources: dict[str, float], *, local: bool) -> Share:

@@ -238,9 +238,8 @@ def _absolute(task: Task) -> Task:
     return Task(Pair(task.pair.name, ir, vi), target)
 
 
-def _cause(error: BaseException) -> str:
-    """The innermost reason in one line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+def _cause(error: Exception) -> str:
+    """The reason in one line: the last of the remote traceback."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+    last = lines[-1].strip() if lines else type(error).__name__
+    return last.removeprefix(f"{InputError.__module__}.{InputError.__name__}: ")
