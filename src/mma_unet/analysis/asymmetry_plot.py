@@ -63,7 +63,7 @@ def _matrix(figure: Any, axes: Any, result: SearchResult) -> None:
     axes.set_xlabel("IR level")
     axes.set_ylabel("VI level")
     axes.set_title(f"CKA, ridge at {ridge:+.2f} levels")
-    figure.colorbar(image, ax=axes, shrink=0.8)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="less row and column means")
 
 
 def _weights(axes: Any, result: SearchResult) -> None:
@@ -86,12 +86,13 @@ def _scores(axes: Any, result: SearchResult) -> None:
     labels = []
     for offset in OFFSETS:
         names = [
-            f"{method} {chosen.count(offset)}x"
+            f"{method}: {chosen.count(offset)}"
             for method, chosen in result.choices().items()
             if offset in chosen
         ]
         labels.append("\n".join([f"{offset:+d}", *names]))
-    axes.set_xticks(OFFSETS, labels)
+    axes.set_xticks(OFFSETS, labels, fontsize=8)
+    axes.set_xlabel("offset; below, how many seeds chose it")
     axes.axhline(0, color="#999999", linewidth=0.8)
     axes.set_ylabel("composite of five metrics")
     axes.set_title("offset search, held-out pairs")
