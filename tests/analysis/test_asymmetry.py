@@ -132,6 +132,14 @@ def test_judgement() -> None:
     assert once["cka"].verdict == "as good"  # wrong once in three: within the spread
 
 
+def test_one_seed_has_no_spread_to_judge_by() -> None:
+    whole = result([1], [0])
+    single = replace(whole, seeds=(0,), outcomes={o: row[:1] for o, row in whole.outcomes.items()})
+    rows = {row.method: row.verdict for row in judge(single)}
+    assert rows["cka"] == "best"
+    assert rows["learned"] == "one seed"
+
+
 def test_outcome_mean_weighs_splits_by_their_pairs() -> None:
     scores = {"a": {"pairs": 1, "VIF": 1.0}, "b": {"pairs": 3, "VIF": 2.0}}
     assert Outcome(scores, 0, 0).mean("VIF") == 1.75

@@ -236,7 +236,7 @@ class Judgement:
         regret: Composite of `best` minus that of the choice, mean over the seeds.
         sd: Sample standard deviation of that difference.
         verdict: `"best"` if every seed chose it; `"as good"` if `regret <= sd`, or the choice did
-            better; otherwise `"worse"`.
+            better; `"one seed"` where there is no spread to tell; otherwise `"worse"`.
     """
 
     name: str
@@ -258,6 +258,8 @@ def judge(result: SearchResult) -> list[Judgement]:
         gaps = [table[best][k] - table[offset][k] for k, offset in enumerate(chosen)]
         regret, sd = float(np.mean(gaps)), spread(gaps)
         verdict = "as good" if regret <= 0 or regret <= sd else "worse"
+        if len(gaps) < 2 and regret > 0:
+            verdict = "one seed"
         if set(chosen) == {best}:
             verdict = "best"
         rows.append(Judgement(result.name, method, tuple(chosen), best, regret, sd, verdict))
