@@ -175,12 +175,13 @@ def _run(
     data = ray.data.from_items(rows, override_num_blocks=blocks)
     data.context.enable_progress_bars = False
     data.context.print_on_execution_start = False
+    starts = _counter()
     results = data.map_batches(
         _Worker,
         batch_size=None,
         batch_format="numpy",
         compute=ActorPoolStrategy(size=min(share.workers, blocks)),  # restarts without limit
-        fn_constructor_args=(make_fuser, share.threads, _counter(), settings),
+        fn_constructor_args=(make_fuser, share.threads, starts, settings),
         num_cpus=1,
         num_gpus=share.gpus or None,
     )
@@ -193,6 +194,8 @@ def _run(
                 yield int(index), Outcome(tasks[int(index)], status, reason)
     except ray.exceptions.RayError as error:
         raise InputError(f"the Ray job stopped: {_cause(error)}") from error
+    finally:
+        ray.kill(starts)
 
 
 def _counter() -> Any:
