@@ -28,7 +28,6 @@ def main() -> None:
     fill("docs/results.md", "tables", tables(intervals=True))
     fill("docs/results.md", "study", study())
     fill("docs/results.md", "frontier", frontier())
-    fill("docs/results.md", "seeds", seeds())
     fill("docs/models.md", "models", models())
     fill("docs/models.md", "scores", scores())
 
@@ -146,22 +145,6 @@ def frontier() -> str:
         label = f"**{title.split(',')[0]}**, {len(pairs)} pairs"
         parts.append(f"{label}\n\n{table(['climbed', *METRICS], body)}\n")
     return "\n".join(parts)
-
-
-def seeds() -> str:
-    """Mean and standard deviation over the seeds of the final recipe."""
-    found = rows("seeds.csv")
-    body = []
-    for split in dict.fromkeys(row["split"] for row in found):
-        chosen = [row for row in found if row["split"] == split]
-        cells = []
-        for metric in METRICS:
-            values = [float(row[metric]) for row in chosen]
-            mean = sum(values) / len(values)
-            sd = (sum((v - mean) ** 2 for v in values) / max(len(values) - 1, 1)) ** 0.5
-            cells.append(f"{digits(metric, mean)} ± {digits(metric, sd)}")
-        body.append([f"{split}, {len(chosen)} seeds", *cells])
-    return table(["scored on", *METRICS], body)
 
 
 if __name__ == "__main__":
