@@ -223,3 +223,19 @@ def test_no_cluster_at_an_address_is_one_sentence(tmp_path: Path, weights: Path)
     assert result.returncode == 2
     assert "no Ray cluster at 127.0.0.1:1" in result.stderr
     assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+def test_a_cluster_that_does_not_start_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = []
+
+    def fail(*_: object, **__: object) -> None:
+        attempts.append(1)
+        raise Exception("timed out during startup\nmore")
+
+    monkeypatch.setattr(ray, "init", fail)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(InputError, match=r"does not start.*timed out") as caught, cluster(2):
+        pass
+    assert len(attempts) == 2
+    assert "\n" not in str(caught.value)

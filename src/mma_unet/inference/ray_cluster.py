@@ -97,14 +97,7 @@ def _connect(workers: int | None, address: str | None) -> None:
     import ray
 
     if address is None:
-        ray.init(
-            "local",
-            num_cpus=max(workers or 0, _cpus()),
-            include_dashboard=False,
-            object_store_memory=_OBJECT_STORE,
-            configure_logging=False,
-            log_to_driver=False,
-        )
+        _start(max(workers or 0, _cpus()))
         return
     try:
         _knock(address)
@@ -115,6 +108,31 @@ def _connect(workers: int | None, address: str | None) -> None:
             f"no Ray cluster at {address} ({reason}): start one with `ray start --head`, or leave "
             "--ray-address out"
         ) from error
+
+
+def _start(cpus: int, attempts: int = 2) -> None:
+    """Start a local cluster; Ray gives its processes 30 s, too little on a crowded machine."""
+    import ray
+
+    for attempt in range(attempts):
+        try:
+            ray.init(
+                "local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE,
+                configure_logging=False,
+                log_to_driver=False,
+            )
+            return
+        except Exception as error:  # Ray raises bare exceptions here
+            ray.shutdown()
+            if attempt + 1 == attempts:
+                reason = next(iter(str(error).splitlines()), type(error).__name__)
+                raise InputError(
+                    f"Ray does not start on this machine ({reason}): try again when it is less "
+                    "busy, or use --engine local"
+                ) from error
 
 
 def _knock(address: str) -> None:
