@@ -26,19 +26,32 @@ def models(
         MMAUNet,
         count_macs,
         count_parameters,
+        read_card,
         shipped_models,
     )
 
-    table = Table("Preset", "Width", "Guided", "(VI, IR) levels", "Parameters", "GMACs", "Weights")
-    for key, config in {**PRESETS, **ABLATIONS}.items():
+    headings = (
+        "Name",
+        "Width",
+        "Guided",
+        "(VI, IR) levels",
+        "Head",
+        "Parameters",
+        "GMACs",
+        "Weights",
+    )
+    table = Table(*headings)
+    cards = {name: read_card(name).config for name in shipped_models()}
+    for key, config in {**PRESETS, **cards, **ABLATIONS}.items():
         with torch.device("meta"):
             network = MMAUNet(config)
-        shipped = key in shipped_models()
+        shipped = key in cards
         table.add_row(
             key,
             str(config.width),
             "yes" if config.guided else "no",
             " ".join(f"{vi}-{ir}" for vi, ir in config.pairing),
+            config.head,
             f"{count_parameters(network) / 1e6:.2f} M",
             f"{count_macs(network, 480, 640) / 1e9:.2f}",
             ("shipped, default" if key == DEFAULT_MODEL else "shipped") if shipped else "",

@@ -27,7 +27,7 @@ def cc(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
 
     Example:
         >>> image = torch.rand(1, 1, 8, 8, dtype=torch.float64)
-        >>> round(cc(image, image, 1 - image).item(), 6)
+        >>> round(abs(cc(image, image, 1 - image).item()), 6)
         0.0
     """
     fused, ir, vi = prepare(fused, ir, vi, data_range)
