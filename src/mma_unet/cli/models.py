@@ -41,6 +41,7 @@ def models(
         "Weights",
     )
     table = Table(*headings)
+    table.columns[0].no_wrap = True
     cards = {name: read_card(name).config for name in shipped_models()}
     for key, config in {**PRESETS, **cards, **ABLATIONS}.items():
         with torch.device("meta"):
