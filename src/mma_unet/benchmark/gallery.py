@@ -16,8 +16,8 @@ import numpy as np
 import yaml
 
 from mma_unet.benchmark.pictures import draw_tile, windows_of
-from mma_unet.benchmark.triples import BASELINES, Array, fused_by_visible, grey
-from mma_unet.data import Pair, Pairing, from_float, open_dataset, read_image, to_float, write_image
+from mma_unet.benchmark.triples import BASELINES, Array, fused_by_visible, grey, read_eight_bit
+from mma_unet.data import Pair, Pairing, open_dataset, write_image
 from mma_unet.data.catalog import SPLITS
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
@@ -102,7 +102,7 @@ def render_gallery(
         InputError: An image cannot be read, or the sheet cannot be written.
     """
     for entry in entries:
-        ir, vi = (_eight_bit(path) for path in (entry.pair.ir, entry.pair.vi))
+        ir, vi = (read_eight_bit(path) for path in (entry.pair.ir, entry.pair.vi))
         results: dict[str, Array] = {
             name: np.asarray(fuser(ir, vi)) for name, fuser in fusers.items()
         }
@@ -129,13 +129,8 @@ def _of_peers(pair: Pair, folder: Path) -> dict[str, Array]:
     for method in sorted(p for p in folder.iterdir() if p.is_dir()):
         files, _ = fused_by_visible(Pairing((pair,), (), ()), method, pair.vi.parent)
         if pair.vi in files:
-            found[method.name] = _eight_bit(files[pair.vi])
+            found[method.name] = read_eight_bit(files[pair.vi])
     return found
-
-
-def _eight_bit(path: Path) -> Array:
-    image = read_image(path)
-    return image if image.dtype == np.uint8 else from_float(to_float(image, path), np.uint8)
 
 
 def _labelled(name: str, picture: Array, crops: tuple[Array, Array]) -> Array:

@@ -16,7 +16,16 @@ from mma_unet.data.images import luminance
 from mma_unet.errors import InputError
 from mma_unet.pyramid import pyramid_fusion
 
-__all__ = ["BASELINES", "Triple", "fused_by_visible", "grey", "load", "match", "stretched"]
+__all__ = [
+    "BASELINES",
+    "Triple",
+    "fused_by_visible",
+    "grey",
+    "load",
+    "match",
+    "read_eight_bit",
+    "stretched",
+]
 
 Array = npt.NDArray[Any]
 Grey = npt.NDArray[np.uint8]
@@ -124,11 +133,11 @@ def load(triple: Triple) -> tuple[Array, Array, Array]:
     Raises:
         InputError: A file cannot be read, or the sizes differ.
     """
-    ir, vi = _read(triple.ir), _read(triple.vi)
+    ir, vi = read_eight_bit(triple.ir), read_eight_bit(triple.vi)
     _same_size(triple.ir, ir, triple.vi, vi)
     if isinstance(triple.fused, str):
         return BASELINES[triple.fused](grey(ir), grey(vi)), ir, vi
-    fused = _read(triple.fused)
+    fused = read_eight_bit(triple.fused)
     _same_size(triple.fused, fused, triple.vi, vi)
     return fused, ir, vi
 
@@ -153,7 +162,8 @@ def stretched(image: Array) -> Grey:
     return from_float((plain.astype(np.float64) - low) / (high - low), np.uint8)
 
 
-def _read(path: Path) -> Array:
+def read_eight_bit(path: Path) -> Array:
+    """Read an image as `uint8`; 16 bits or floats in [0, 1] are rounded, colour is kept."""
     image = read_image(path)
     return image if image.dtype == np.uint8 else from_float(to_float(image, path), np.uint8)
 

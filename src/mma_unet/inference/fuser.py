@@ -179,8 +179,8 @@ class Fuser:
     @cached_property
     def _tile_network(self) -> MMAUNet:
         """The network whose parts are run tile by tile, whatever the runtime."""
-        precision = "fp32" if self.runtime.precision == "int8" else self.runtime.precision
-        return TorchRuntime(self.model, device=self.device, precision=precision).network
+        runtime = TorchRuntime(self.model, device=self.device, precision=self.runtime.precision)
+        return runtime.network
 
     def _untiled(self, sources: Sequence[tuple[Source, Source]]) -> list[Array | Tensor]:
         """Results for pairs of one size, fused together."""
