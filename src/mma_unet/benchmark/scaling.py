@@ -11,6 +11,7 @@ from typing import Any
 
 from mma_unet.benchmark.speed import run_worker
 from mma_unet.errors import InputError
+from mma_unet.files import replacing
 
 __all__ = ["MEGAPIXELS", "Point", "plot", "scaling", "scaling_markdown"]
 
@@ -173,14 +174,11 @@ def _read(path: Path) -> list[Point]:
 
 
 def _write(path: Path, points: Sequence[Point]) -> None:
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [f.name for f in fields(Point)])
             writer.writeheader()
             writer.writerows(asdict(p) for p in points)
-        part.replace(path)
     except OSError as error:
         raise InputError(
             f"{path} cannot be written ({error.strerror}): choose another --out"

@@ -20,6 +20,7 @@ from typing import Any
 from mma_unet.benchmark.gpu import FP8_REASON, MODES, no_gpu_reason
 from mma_unet.benchmark.machine import device_name, versions
 from mma_unet.errors import InputError
+from mma_unet.files import replacing
 from mma_unet.inference.runtimes import has_native_bf16
 from mma_unet.inference.runtimes.base import installed
 
@@ -267,16 +268,13 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [field.name for field in fields(Row)])
             writer.writeheader()
             for row in rows:
                 values = asdict(row).items()
                 writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in values})
-        part.replace(path)
     except OSError as error:
         raise InputError(
             f"{path} cannot be written ({error.strerror}): choose another --out"
