@@ -84,7 +84,9 @@ def saliency_loss(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
         ir: Infrared image of the same shape.
         vi: Visible image of the same shape.
     """
-    surroundings = F.avg_pool2d(F.pad(ir, (31, 31, 31, 31), mode="replicate"), 63, stride=1)
+    surroundings = F.pad(ir, (31, 31, 31, 31), mode="replicate")
+    for sides in ((63, 1), (1, 63)):  # one after the other: thirty times as fast as at once
+        surroundings = F.avg_pool2d(surroundings, sides, stride=1)
     salience = ((ir - surroundings) / 0.2).clamp(0, 1)
     distance = salience * (fused - torch.maximum(ir, vi)).abs()
     return distance.sum() / (salience.sum() + 0.01 * salience.numel())

@@ -104,5 +104,39 @@ def test_settings_that_make_no_sense() -> None:
         PairedAugment(8, scale=(0.5, 0.2))
     with pytest.raises(InputError, match="crop ratio"):
         PairedAugment(8, ratio=(0, 1))
+    with pytest.raises(InputError, match="zoom"):
+        PairedAugment(8, zoom=-1)
+    with pytest.raises(InputError, match="degrade"):
+        PairedAugment(8, degrade=1.5)
     with pytest.raises(InputError, match="crop size"):
         CentreCrop(0)
+
+
+def test_zoom_cuts_larger_and_smaller_windows_of_one_shape() -> None:
+    image = _coordinates(80, 80)
+    augment = PairedAugment(32, scale=None, flip=False, zoom=0.5)
+    sides = []
+    for seed in range(200):
+        ir, vi = augment(image, image, _generator(seed))
+        assert torch.equal(ir, vi)
+        down, across = (79 * (ir.amax((1, 2)) - ir.amin((1, 2))) * 32 / 31).tolist()
+        assert down == pytest.approx(across, abs=1)
+        sides.append(down)
+    assert 32 * 0.55 < min(sides) < 32 * 0.75
+    assert 32 * 1.4 < max(sides) < 32 * 1.75
+
+
+def test_degrading_treats_each_image_by_itself_and_stays_in_range() -> None:
+    image = torch.rand(1, 48, 48, generator=_generator(0))
+    fate: dict[str, int] = {"left alone": 0, "flatter": 0, "out of range": 0, "alike": 0}
+    for seed in range(200):
+        plain = PairedAugment(32, scale=None)(image, image, _generator(seed))[0]
+        ir, vi = PairedAugment(32, scale=None, degrade=1)(image, image, _generator(seed))
+        fate["left alone"] += torch.equal(ir, plain)
+        fate["flatter"] += bool(ir.std() < 0.98 * plain.std())
+        fate["out of range"] += bool(ir.min() < 0 or ir.max() > 1)
+        fate["alike"] += torch.equal(ir, vi)
+    assert 10 < fate["left alone"] < 40  # one in eight
+    assert fate["flatter"] > 100
+    assert fate["out of range"] == 0
+    assert fate["alike"] < 15  # both left alone: one in 64

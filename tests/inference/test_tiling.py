@@ -29,6 +29,7 @@ CONFIGS = {
     "E4": replace(BASE, pairing=((1, 3), (2, 4))),
     "E5": replace(BASE, pairing=((2, 1), (3, 2), (4, 3))),
     "blend": replace(BASE, head="blend", downsampling="unshuffle"),
+    "bands": replace(BASE, head="bands", downsampling="unshuffle"),
     "one level": replace(BASE, pairing=((1, 1),)),
     "colour": replace(BASE, in_channels=3),
 }
@@ -188,7 +189,7 @@ def test_memory_is_known() -> None:
 
 
 @pytest.mark.skipif(not has_native_bf16(), reason="this CPU has no bf16")
-@pytest.mark.parametrize("head", ["image", "blend"])
+@pytest.mark.parametrize("head", ["image", "blend", "bands"])
 def test_tiles_in_bf16_stay_close_to_the_whole(monkeypatch: pytest.MonkeyPatch, head: str) -> None:
     model = network(replace(BASE, head=head))
     ir, vi = (torch.rand(208, 304).mul(255).byte() for _ in range(2))

@@ -23,6 +23,7 @@ from mma_unet.models import (
 )
 from mma_unet.models.blocks import ChannelAttention
 from mma_unet.models.fusion import AsymmetricFusion
+from mma_unet.models.heads import BandsHead, make_head
 
 
 def images(config: MMAUNetConfig, height: int = 64, width: int = 96) -> tuple[torch.Tensor, ...]:
@@ -216,3 +217,37 @@ def test_a_blend_starts_from_the_average_and_passes_detail_by(channels: int) -> 
     with torch.no_grad():
         model.decoder.to_image.bias[:] = torch.tensor([1.0, -0.5, 0.25]).repeat_interleave(channels)
     torch.testing.assert_close(model(ir, vi), ir - 0.5 * vi + 0.25)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bands_add_up_to_the_sources(channels: int) -> None:
+    config = MMAUNetConfig(width=4, in_channels=channels, head="bands")
+    model = MMAUNet(config).eval()
+    ir, vi = images(config)
+    torch.nn.init.zeros_(model.decoder.to_image.weight)
+    torch.testing.assert_close(model(ir, vi), (ir + vi) / 2)
+    with torch.no_grad():
+        pairs = torch.tensor([1.0, -0.5] * 5 + [0.25])
+        model.decoder.to_image.bias[:] = pairs.repeat_interleave(channels)
+    torch.testing.assert_close(model(ir, vi), ir - 0.5 * vi + 0.25)
+
+
+def test_each_band_can_come_from_another_source() -> None:
+    columns = torch.arange(64.0).expand(1, 1, 64, 64)
+    fine, coarse = 0.2 * torch.sin(columns * 2.5), 0.2 * torch.sin(columns * 0.1)
+    ir, vi = 0.5 + fine, 0.5 + coarse
+    head = make_head(MMAUNetConfig(head="bands"))
+    assert isinstance(head, BandsHead)
+    maps = torch.zeros(1, head.maps, 64, 64)
+    maps[:, [0, 3, 5, 7, 9]] = 1  # the finest band of IR, all others of VI
+    error = head(maps, ir, vi) - (0.5 + fine + coarse)
+    # Bands overlap; the average of the sources is off by nearly half of each.
+    assert error.abs().mean() < 0.3 * fine.abs().mean()
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+def test_bands_fit_the_multiple_of_the_network(depth: int) -> None:
+    pairing = tuple((level, level + 1) for level in range(1, depth))
+    config = MMAUNetConfig(width=2, depth=depth, pairing=pairing, head="bands")
+    side = 3 * config.size_multiple
+    assert MMAUNet(config).eval()(*images(config, side, side)).shape == (2, 1, side, side)

@@ -17,8 +17,7 @@ import yaml
 
 from mma_unet.benchmark.pictures import draw_tile, windows_of
 from mma_unet.benchmark.triples import BASELINES, Array, fused_by_visible, grey, read_eight_bit
-from mma_unet.data import Pair, Pairing, open_dataset, write_image
-from mma_unet.data.catalog import SPLITS
+from mma_unet.data import Pair, Pairing, open_split, write_image
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 
@@ -71,10 +70,7 @@ def load_entries(path: Path, root: Path) -> list[Entry]:
     entries = []
     for split, name, why in wanted:
         if split not in pairs:
-            folder, _, part = split.rpartition("/")
-            if not folder or part not in SPLITS:
-                folder, part = split, "all"
-            pairs[split] = {pair.name: pair for pair in open_dataset(folder, root, part).pairs}
+            pairs[split] = {pair.name: pair for pair in open_split(split, root).pairs}
         if name not in pairs[split]:
             raise InputError(f"{path}: {split} below {root} has no pair {name}")
         entries.append(Entry(pairs[split][name], split, why))

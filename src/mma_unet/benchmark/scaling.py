@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from mma_unet.benchmark.records import read_records, write_records
 from mma_unet.benchmark.speed import run_worker
-from mma_unet.errors import InputError
-from mma_unet.files import replacing
 
 __all__ = ["MEGAPIXELS", "Point", "plot", "scaling", "scaling_markdown"]
 
@@ -68,7 +65,8 @@ def scaling(
     Raises:
         InputError: If `out` is another file or cannot be written.
     """
-    kept = _read(out) if out.is_file() else []
+    refusal = "holds no points of `mma-unet bench --scaling`: move it"
+    kept = read_records(out, Point, refusal) if out.is_file() else []
     wishes = (model, runtime, precision, threads)
     points = []
     for done, size in enumerate(megapixels):
@@ -102,7 +100,7 @@ def scaling(
         )
         points.append(point)
         kept = [p for p in kept if p not in found] + [point]
-        _write(out, kept)
+        write_records(out, Point, kept, digits=17)
     return points
 
 
@@ -157,29 +155,3 @@ def _free_memory() -> int | None:
         return None
     free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
     return free * 1024 + _SLACK
-
-
-def _read(path: Path) -> list[Point]:
-    convert: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [
-                Point(**{f.name: convert[str(f.type)](line[f.name]) for f in fields(Point)})
-                for line in csv.DictReader(file)
-            ]
-    except (KeyError, ValueError, TypeError, OSError) as error:
-        raise InputError(
-            f"{path} holds no points of `mma-unet bench --scaling`: move it"
-        ) from error
-
-
-def _write(path: Path, points: Sequence[Point]) -> None:
-    try:
-        with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [f.name for f in fields(Point)])
-            writer.writeheader()
-            writer.writerows(asdict(p) for p in points)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror}): choose another --out"
-        ) from error

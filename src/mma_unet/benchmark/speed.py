@@ -6,21 +6,20 @@ a CSV file at once, so an interrupted run goes on where it stopped.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mma_unet.benchmark.gpu import FP8_REASON, MODES, no_gpu_reason
 from mma_unet.benchmark.machine import device_name, versions
+from mma_unet.benchmark.records import read_records, write_records
 from mma_unet.errors import InputError
-from mma_unet.files import replacing
 from mma_unet.inference.runtimes import has_native_bf16
 from mma_unet.inference.runtimes.base import installed
 
@@ -214,7 +213,7 @@ def bench(
         for measured in answer["rows"]:
             row = Row(**fixed, **measured, peak_gflops=rate)
             there[row.key()] = row
-        _write(out, list(there.values()))
+        write_records(out, Row, there.values(), digits=5)
     if progress is not None:
         progress("done", len(wanted), len(wanted))
     return [there[key] for key in wanted_keys if key in there], failed
@@ -254,31 +253,9 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         InputError: If it is another file.
     """
-    convert: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [
-                Row(**{f.name: convert[str(f.type)](line[f.name]) for f in fields(Row)})
-                for line in csv.DictReader(file)
-            ]
-    except (KeyError, ValueError, TypeError, OSError) as error:
-        raise InputError(
-            f"{path} was not written by this version of `mma-unet bench`: choose another --out"
-        ) from error
-
-
-def _write(path: Path, rows: Sequence[Row]) -> None:
-    try:
-        with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(Row)])
-            writer.writeheader()
-            for row in rows:
-                values = asdict(row).items()
-                writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in values})
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror}): choose another --out"
-        ) from error
+    return read_records(
+        path, Row, "was not written by this version of `mma-unet bench`: choose another --out"
+    )
 
 
 def _key(fixed: dict[str, Any], size: tuple[int, int]) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mma_unet.data.datasets import PairedImages, mix
     from mma_unet.data.images import from_float, read_image, to_float, write_image
-    from mma_unet.data.layouts import open_dataset
+    from mma_unet.data.layouts import open_dataset, open_split
     from mma_unet.data.pairs import Pair, Pairing, find_pairs
     from mma_unet.data.register import Transform, register
     from mma_unet.data.scene import Scene, render_scene, render_sequence
@@ -27,6 +27,7 @@ _HOMES = {
     "from_float": "images",
     "mix": "datasets",
     "open_dataset": "layouts",
+    "open_split": "layouts",
     "read_image": "images",
     "register": "register",
     "render_scene": "scene",
@@ -47,6 +48,7 @@ __all__ = [
     "from_float",
     "mix",
     "open_dataset",
+    "open_split",
     "read_image",
     "register",
     "render_scene",

@@ -15,7 +15,7 @@ from mma_unet.data.catalog import (
 from mma_unet.data.pairs import Pair, Pairing, find_pairs, split_by_name
 from mma_unet.errors import InputError
 
-__all__ = ["find_folders", "open_dataset"]
+__all__ = ["find_folders", "open_dataset", "open_split"]
 
 _ANY_FOLDER = (
     *PLAIN_LAYOUTS,
@@ -81,6 +81,19 @@ def open_dataset(name_or_path: str | Path, root: str | Path, split: str = "all")
     raise InputError(
         f"{info.name} was not found in {root} (looked for {_looked_for(info)}): {how_to_get(info)}"
     )
+
+
+def open_split(spec: str, root: str | Path) -> Pairing:
+    """Open what one word names, as recipes and galleries do.
+
+    Args:
+        spec: ``NAME/SPLIT`` (``roadscene/test``), or a name or folder alone for all of it.
+        root: As for `open_dataset`, which also tells what is raised.
+    """
+    name, _, split = spec.rpartition("/")
+    if not name or split not in (*SPLITS, "all"):
+        name, split = spec, "all"
+    return open_dataset(name, root, split)
 
 
 def find_folders(info: DatasetInfo, root: str | Path) -> list[Path]:

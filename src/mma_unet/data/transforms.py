@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -52,6 +53,10 @@ class PairedAugment:
         flip: Flip horizontally and vertically, each with probability one half.
         jitter: How far the tones of each image are moved: gamma and gain are drawn from
             `exp(-jitter)..exp(jitter)`, what leaves [0, 1] is clipped; 0 leaves them alone.
+        zoom: Without `scale`: the crop is enlarged or reduced by `exp(-zoom)..exp(zoom)`.
+        degrade: How badly each image is treated by itself, 0 to 1. Each with probability one half:
+            its range shrinks to as little as `1 - 0.7 * degrade` of itself, it is blurred by a
+            Gaussian of up to `2 * degrade` pixels, and gets noise of up to `0.04 * degrade`.
     """
 
     size: int
@@ -59,6 +64,8 @@ class PairedAugment:
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     flip: bool = True
     jitter: float = 0.0
+    zoom: float = 0.0
+    degrade: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse ranges that cannot be drawn from."""
@@ -68,8 +75,11 @@ class PairedAugment:
             raise InputError(f"the crop scale is {self.scale}: give 0 < low <= high <= 1.")
         if not 0 < self.ratio[0] <= self.ratio[1]:
             raise InputError(f"the crop ratio is {self.ratio}: give 0 < low <= high.")
-        if not self.jitter >= 0:
-            raise InputError(f"the jitter is {self.jitter}: give 0 or more.")
+        for name in ("jitter", "zoom"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"the {name} is {getattr(self, name)}: give 0 or more.")
+        if not 0 <= self.degrade <= 1:
+            raise InputError(f"degrade is {self.degrade}: give 0 to 1.")
 
     def __call__(
         self, ir: Tensor, vi: Tensor, generator: torch.Generator | None = None
@@ -97,8 +107,21 @@ class PairedAugment:
             crop = _as_float(image[:, top : top + height, left : left + width])
             crop = _resize(crop, self.size, self.size)
             crop = crop.flip(dims) if self.flip and dims else crop
-            results.append(self._toned(crop, generator) if self.jitter else crop)
+            crop = self._toned(crop, generator) if self.jitter else crop
+            results.append(self._degraded(crop, generator) if self.degrade else crop)
         return results[0], results[1]
+
+    def _degraded(self, image: Tensor, generator: torch.Generator | None) -> Tensor:
+        fade, low, blur, noise, *odds = torch.rand(7, generator=generator).tolist()
+        if odds[0] < 0.5:
+            span = 1 - 0.7 * self.degrade * fade
+            image = image * span + low * (1 - span)
+        if odds[1] < 0.5 and blur > 0:
+            image = gaussian_blur2d(image[None], 13, (2 * self.degrade * blur,) * 2)[0]
+        if odds[2] < 0.5:
+            grain = torch.randn(image.shape, generator=generator)
+            image = image + 0.04 * self.degrade * noise * grain
+        return image.clamp(0, 1)
 
     def _toned(self, image: Tensor, generator: torch.Generator | None) -> Tensor:
         draws = torch.rand(2, generator=generator, dtype=torch.float64)
@@ -108,7 +131,10 @@ class PairedAugment:
     def _window(self, rows: int, columns: int, draws: list[float]) -> tuple[int, int, int, int]:
         """Top, left, height and width of the crop from four uniform draws."""
         if self.scale is None:
-            height, width = min(self.size, rows), min(self.size, columns)
+            side = self.size
+            if self.zoom:
+                side = round(side * math.exp(self.zoom * (2 * draws[0] - 1)))
+            height = width = min(side, rows, columns)
         else:
             height, width = self._area(self.scale, rows, columns, draws)
         top = min(int(draws[2] * (rows - height + 1)), rows - height)

@@ -24,7 +24,7 @@ from mma_unet.inference.sources import (
     read_source,
 )
 from mma_unet.inference.tiling import STATISTICS, fuse_tiles
-from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model
+from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model, run_padded
 
 __all__ = ["Fuser"]
 
@@ -271,12 +271,7 @@ class Fuser:
 
     def _forward(self, ir: Tensor, vi: Tensor) -> Tensor:
         """The network on `(B, in_channels, H, W)` of any size: pad, run, crop."""
-        height, width = ir.shape[-2:]
-        multiple = self.config.size_multiple
-        pad = (0, -width % multiple, 0, -height % multiple)
-        if any(pad):
-            ir, vi = (F.pad(x, pad, mode="replicate") for x in (ir, vi))
-        return self.runtime.run(ir, vi)[..., :height, :width]
+        return run_padded(self.runtime.run, self.config.size_multiple, ir, vi)
 
     def _stack(self, images: list[Tensor]) -> Tensor:
         """A batch `(B, in_channels, H, W)` on the device."""

@@ -171,7 +171,7 @@ def float_prefixes(config: MMAUNetConfig, levels: int) -> list[str]:
         >>> float_prefixes(MMAUNetConfig(), 1)[-3:]
         ['/ir_encoder/levels.0/', '/decoder/ups.3/', '/decoder/blocks.3/']
     """
-    kept = ["/ir_encoder/gates.", "/fusion/", "/decoder/to_image/"]
+    kept = ["/ir_encoder/gates.", "/fusion/", "/decoder/to_image/", "/head/"]
     deepest = max(config.fused_levels)
     for level in range(1, levels + 1):
         kept += [f"/{encoder}/levels.{level - 1}/" for encoder in ("vi_encoder", "ir_encoder")]

@@ -1,13 +1,13 @@
 """The networks: pure `torch.nn.Module`s, their configs and their weights.
 
-Reading order follows the paper: `config`, `blocks`, `unet` (stage I), `fusion` and `mma_unet`
-(stage II), then `weights` and `profile`.
+Reading order follows the paper: `config`, `blocks`, `unet` (stage I), `fusion`, `mma_unet` and
+`heads` (stage II), then `weights` and `profile`.
 """
 
 from mma_unet.models.config import ABLATIONS, PRESETS, MMAUNetConfig, ablation, preset
 from mma_unet.models.convert import with_unshuffle
 from mma_unet.models.fold import fold_batch_norm
-from mma_unet.models.mma_unet import MMAUNet
+from mma_unet.models.mma_unet import MMAUNet, run_padded
 from mma_unet.models.profile import count_macs, count_parameters
 from mma_unet.models.unet import IRUNet, VIUNet
 from mma_unet.models.weights import (
@@ -35,6 +35,7 @@ __all__ = [
     "load_model",
     "preset",
     "read_card",
+    "run_padded",
     "save_model",
     "shipped_models",
     "with_unshuffle",

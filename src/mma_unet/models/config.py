@@ -12,7 +12,7 @@ PAPER_PAIRING: tuple[tuple[int, int], ...] = ((1, 2), (2, 3), (3, 4), (4, 5))
 
 ATTENTIONS = ("cbam", "none")
 DOWNSAMPLINGS = ("average", "unshuffle")
-HEADS = ("image", "blend")
+HEADS = ("image", "blend", "bands")
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class MMAUNetConfig:
             `"unshuffle"` moves each 2x2 block into the channels, the reverse of the decoder's
             pixel shuffle, and loses nothing.
         head: What the last 1x1 convolution yields: `"image"`, the fused image itself as in the
-            paper, or `"blend"`, three maps a, b, c of which `a * IR + b * VI + c` is the fused
-            image, so that fine detail need not pass through the network.
+            paper; `"blend"`, three maps a, b, c of which `a * IR + b * VI + c` is the fused image,
+            so that fine detail need not pass through the network; or `"bands"`, such a blend for
+            each band of a Laplacian pyramid of the sources.
 
     Raises:
         ValueError: If a value is out of range or two pairs fuse at the same level.

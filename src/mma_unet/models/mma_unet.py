@@ -13,7 +13,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -23,9 +23,10 @@ from torch import Tensor, nn
 from mma_unet.models.blocks import DoubleConv, PixelShuffleUp
 from mma_unet.models.config import MMAUNetConfig, preset
 from mma_unet.models.fusion import AsymmetricFusion
+from mma_unet.models.heads import make_head
 from mma_unet.models.unet import Encoder, IRUNet, VIUNet
 
-__all__ = ["FusionDecoder", "MMAUNet"]
+__all__ = ["FusionDecoder", "MMAUNet", "run_padded"]
 
 
 class FusionDecoder(nn.Module):
@@ -55,13 +56,12 @@ class FusionDecoder(nn.Module):
             else DoubleConv(2 * channels[level - 1], channels[level - 1])
             for level, slot in zip(levels, self.slots, strict=True)
         )
-        blends = config.head == "blend"
-        self.to_image = nn.Conv2d(config.width, config.in_channels * (3 if blends else 1), 1)
+        self.to_image = nn.Conv2d(config.width, config.in_channels * make_head(config).maps, 1)
         if self.to_image.bias is not None:
             # Start inside the range: from mid-grey, or from the average of the sources.
             nn.init.constant_(self.to_image.bias, 0.5)
-            if blends:
-                nn.init.zeros_(self.to_image.bias[2 * config.in_channels :])
+            if config.head != "image":
+                nn.init.zeros_(self.to_image.bias[-config.in_channels :])
 
     def forward(self, fused: Sequence[Tensor]) -> Tensor:
         """Fused maps in the order of `config.pairing` to what `MMAUNet.compose` takes."""
@@ -98,6 +98,7 @@ class MMAUNet(
         self.ir_encoder = Encoder(self.config, guided=self.config.guided)
         self.fusion = AsymmetricFusion(self.config)
         self.decoder = FusionDecoder(self.config)
+        self.head = make_head(self.config)
         # Levels that neither the fusion nor a gate uses are not part of the network.
         for encoder, depth in (
             (self.vi_encoder, self.config.vi_depth),
@@ -155,10 +156,8 @@ class MMAUNet(
 
         The maps may be of lower precision than the sources; the result has that of the sources.
         """
-        if self.config.head == "image":
-            return maps
-        a, b, c = maps.chunk(3, dim=1)
-        return a * ir + b * vi + c
+        fused: Tensor = self.head(maps, ir, vi)
+        return fused
 
     def mix(self, ir: Tensor, vi: Tensor, gates: Sequence[Tensor]) -> list[Tensor]:
         """The sums of all pairs before attention, for gates that are known.
@@ -186,10 +185,22 @@ class MMAUNet(
 
     def forward_padded(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Like `forward` for any height and width: pad by replication, fuse, crop back."""
-        height, width = ir.shape[-2:]
-        multiple = self.config.size_multiple
-        pad = (0, -width % multiple, 0, -height % multiple)
-        if any(pad):
-            ir, vi = (nn.functional.pad(x, pad, mode="replicate") for x in (ir, vi))
-        fused: Tensor = self(ir, vi)[..., :height, :width]
-        return fused
+        return run_padded(self, self.config.size_multiple, ir, vi)
+
+
+def run_padded(
+    network: Callable[[Tensor, Tensor], Tensor], multiple: int, ir: Tensor, vi: Tensor
+) -> Tensor:
+    """`network(ir, vi)` for any height and width: pad by replication, run, crop back.
+
+    Args:
+        network: What takes and returns `(B, C, H, W)` with H and W multiples of `multiple`.
+        multiple: See `MMAUNetConfig.size_multiple`.
+        ir: `(B, C, H, W)` of any size.
+        vi: The same shape.
+    """
+    height, width = ir.shape[-2:]
+    pad = (0, -width % multiple, 0, -height % multiple)
+    if any(pad):
+        ir, vi = (nn.functional.pad(x, pad, mode="replicate") for x in (ir, vi))
+    return network(ir, vi)[..., :height, :width]

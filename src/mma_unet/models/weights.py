@@ -8,7 +8,6 @@ in single precision. No pickle is ever read.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from mma_unet.errors import InputError
+from mma_unet.files import replacing
 from mma_unet.models.config import MMAUNetConfig
 from mma_unet.models.mma_unet import MMAUNet
 
@@ -102,7 +102,6 @@ def save_model(
         half: Store tensors of two and more dimensions in float16.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         key: value.detach().cpu().to(torch.float16 if half and value.dim() > 1 else value.dtype)
         for key, value in model.state_dict().items()
@@ -115,13 +114,8 @@ def save_model(
         "data": json.dumps(dict(data or {})),
         "scores": json.dumps(dict(scores or {})),
     }
-    part = target.with_name(target.name + ".part")
-    try:
+    with replacing(target) as part:
         save_file({k: v.contiguous() for k, v in tensors.items()}, part, metadata)
-        part.replace(target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
     return target
 
 

@@ -11,8 +11,7 @@ from typing import Any
 import lightning as L
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
-from mma_unet.data import CentreCrop, Pair, PairedAugment, PairedImages, open_dataset
-from mma_unet.data.catalog import SPLITS
+from mma_unet.data import CentreCrop, Pair, PairedAugment, PairedImages, open_split
 from mma_unet.data.datasets import Item
 from mma_unet.errors import InputError
 from mma_unet.training.recipe import DataSettings
@@ -34,10 +33,7 @@ def open_splits(specs: tuple[str, ...], root: str | Path) -> list[Pair]:
         if match is None:
             raise InputError(f"{spec}: not a data split; write NAME/SPLIT or NAME/SPLIT[a:b:step]")
         path, *cuts = match.groups()
-        name, _, split = path.rpartition("/")
-        if not name or split not in (*SPLITS, "all"):
-            name, split = path, "all"
-        found = open_dataset(name, Path(root), split)
+        found = open_split(path, root)
         for lonely in (*found.unpaired_ir, *found.unpaired_vi):
             log.warning("%s has no partner and is left out", lonely)
         start, stop, step = (int(cut) if cut else None for cut in cuts)
@@ -101,7 +97,13 @@ class PairsData(L.LightningDataModule):
         self.train_pairs = settings.repeat * open_splits(settings.train, settings.root)
         self.val_pairs = open_splits(settings.val, settings.root)
         options: dict[str, Any] = {"channels": channels, "cache": settings.cache, "seed": seed}
-        augment = PairedAugment(settings.crop, scale=settings.scale, jitter=settings.jitter)
+        augment = PairedAugment(
+            settings.crop,
+            scale=settings.scale,
+            jitter=settings.jitter,
+            zoom=settings.zoom,
+            degrade=settings.degrade,
+        )
         self.train_set = PairedImages(self.train_pairs, transform=augment, **options)
         self.val_set = PairedImages(
             self.val_pairs, transform=CentreCrop(settings.val_crop), **options

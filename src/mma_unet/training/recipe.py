@@ -42,6 +42,9 @@ class DataSettings:
         scale: Range of the crop's share of the image area (random resized crop); null cuts the
             pixels as they are.
         jitter: How far gamma and gain of each image are moved at random, see `PairedAugment`.
+        zoom: How far a crop of the pixels as they are is enlarged or reduced at random.
+        degrade: How strongly contrast, sharpness and noise of each image are worsened at random,
+            0 to 1.
         batch_size: Global batch, over all processes.
         workers: Loader processes.
         cache: Keep decoded images in memory (about 0.6 MB per 480x640 luminance pair).
@@ -56,6 +59,8 @@ class DataSettings:
     val_crop: int = 256
     scale: tuple[float, float] | None = (0.2, 1.0)
     jitter: float = 0.0
+    zoom: float = 0.0
+    degrade: float = 0.0
     batch_size: int = 8
     workers: int = 0
     cache: bool = True
@@ -66,8 +71,10 @@ class DataSettings:
         _positive(self, "crop", "val_crop", "batch_size", "repeat")
         if self.scale is not None and not 0 < self.scale[0] <= self.scale[1] <= 1:
             raise ValueError("scale must be 0 < low <= high <= 1")
-        if self.workers < 0 or self.jitter < 0:
-            raise ValueError("workers and jitter must be 0 or more")
+        if self.workers < 0 or self.jitter < 0 or self.zoom < 0:
+            raise ValueError("workers, jitter and zoom must be 0 or more")
+        if not 0 <= self.degrade <= 1:
+            raise ValueError(f"degrade must be in 0..1, not {self.degrade}")
 
 
 @dataclass(frozen=True)
