@@ -9,6 +9,7 @@ import csv
 import re
 from collections import defaultdict
 from pathlib import Path
+from statistics import mean, stdev
 
 from mma_unet.models import count_macs, count_parameters, load_model, read_card, shipped_models
 
@@ -19,6 +20,7 @@ SETS = {
     "msrs": "MSRS test, 40 pairs",
     "tno": "TNO, 21 pairs (never trained on)",
 }
+UNSEEN = ("m3fd", "llvip")
 ORDER = ("small", "tiny", "small-paper")
 
 
@@ -27,6 +29,7 @@ def main() -> None:
     fill("README.md", "models", models())
     fill("docs/results.md", "tables", tables(intervals=True))
     fill("docs/results.md", "study", study())
+    fill("docs/results.md", "seeds", seeds())
     fill("docs/results.md", "frontier", frontier())
     fill("docs/models.md", "models", models())
     fill("docs/models.md", "scores", scores())
@@ -110,16 +113,41 @@ def scores() -> str:
 
 
 def study() -> str:
-    """Means over the two validation sets of each short training."""
+    """Each short training: means over pairs of the sets trained on, and of sets never seen."""
     found: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in rows("recipe_study.csv"):
         found[row["recipe"]].append(row)
     body = []
     for recipe, splits in found.items():
-        means = [sum(float(r[m]) for r in splits) / len(splits) for m in METRICS]
-        cells = [digits(m, value) for m, value in zip(METRICS, means, strict=True)]
-        body.append([f"{recipe}: {splits[0]['what']}", *cells])
+        seen = [row for row in splits if row["split"] not in UNSEEN]
+        unseen = [row for row in splits if row["split"] in UNSEEN]
+        cells = [
+            " / ".join(digits(m, pooled(group, m)) for group in (seen, unseen)) for m in METRICS
+        ]
+        body.append([f"**{recipe}**: {splits[0]['what']}", *cells])
     return table(["recipe", *METRICS], body)
+
+
+def pooled(group: list[dict[str, str]], metric: str) -> float:
+    """Mean over the pairs of several splits."""
+    pairs = [int(row["pairs"]) for row in group]
+    values = [float(row[metric]) for row in group]
+    return sum(n * value for n, value in zip(pairs, values, strict=True)) / sum(pairs)
+
+
+def seeds() -> str:
+    """Mean and standard deviation of each score over the seeds."""
+    found: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in rows("seeds.csv"):
+        found[row["split"]].append(row)
+    body = []
+    for split, runs in found.items():
+        cells = []
+        for metric in METRICS:
+            values = [float(row[metric]) for row in runs]
+            cells.append(f"{digits(metric, mean(values))} ± {stdev(values):.3f}")
+        body.append([split, runs[0]["pairs"], *cells])
+    return table(["split", "pairs", *METRICS], body)
 
 
 def frontier() -> str:
