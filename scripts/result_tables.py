@@ -29,7 +29,8 @@ def main() -> None:
     fill("README.md", "models", models())
     fill("docs/results.md", "tables", tables(intervals=True))
     fill("docs/results.md", "study", study())
-    fill("docs/results.md", "seeds", seeds())
+    if (ROOT / "results" / "seeds.csv").is_file():
+        fill("docs/results.md", "seeds", seeds())
     fill("docs/results.md", "frontier", frontier())
     fill("docs/models.md", "models", models())
     fill("docs/models.md", "scores", scores())
@@ -122,7 +123,8 @@ def study() -> str:
         seen = [row for row in splits if row["split"] not in UNSEEN]
         unseen = [row for row in splits if row["split"] in UNSEEN]
         cells = [
-            " / ".join(digits(m, pooled(group, m)) for group in (seen, unseen)) for m in METRICS
+            " / ".join(digits(m, pooled(group, m)) for group in (seen, unseen) if group)
+            for m in METRICS
         ]
         body.append([f"**{recipe}**: {splits[0]['what']}", *cells])
     return table(["recipe", *METRICS], body)
