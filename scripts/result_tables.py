@@ -172,7 +172,7 @@ def frontier() -> str:
         joint = [row for row in found if row["objective"] == "joint"]
         share = [means[m] / (sum(float(r[m]) for r in joint) / len(joint)) for m in METRICS]
         body.append(["small as a share of joint", *(f"{100 * value:.0f} %" for value in share)])
-        label = f"**{title.split(',')[0]}**, {len(pairs)} pairs"
+        label = f"**{title.split(',')[0]}**, {len(pairs)} pair(s)"
         parts.append(f"{label}\n\n{table(['climbed', *METRICS], body)}\n")
     return "\n".join(parts)
 
