@@ -10,7 +10,6 @@ minutes of one core.
 from __future__ import annotations
 
 import argparse
-import csv
 import logging
 import shutil
 import warnings
@@ -23,7 +22,7 @@ from typing import Any
 import torch
 from rich.progress import track
 
-from mma_unet.files import replacing
+from mma_unet.files import write_table
 from mma_unet.models import read_card
 from mma_unet.training import load_recipe, train
 
@@ -119,10 +118,7 @@ def main() -> None:
             for split, scores in read_card(weights).scores.items():
                 row = {"recipe": name, "what": STUDY[name][0], "split": split, **scores}
                 rows.append(row)
-    with replacing(args.out) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(args.out, rows)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ on where it stopped. About 25 minutes of one core per seed.
 from __future__ import annotations
 
 import argparse
-import csv
 import logging
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -20,7 +19,7 @@ from pathlib import Path
 import torch
 from rich.progress import track
 
-from mma_unet.files import replacing
+from mma_unet.files import write_table
 from mma_unet.models import read_card
 from mma_unet.training import load_recipe, train
 
@@ -51,10 +50,7 @@ def main() -> None:
             assert weights is not None
             for split, scores in read_card(weights).scores.items():
                 rows.append({"seed": seed, "split": split, **scores})
-    with replacing(args.out) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(args.out, rows)
 
 
 if __name__ == "__main__":

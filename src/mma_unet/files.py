@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mma_unet.errors import InputError
 
-__all__ = ["check_target", "printable", "probe", "probe_target", "replacing", "write_text"]
+__all__ = [
+    "check_target",
+    "printable",
+    "probe",
+    "probe_target",
+    "replacing",
+    "write_table",
+    "write_text",
+]
 
 
 @contextlib.contextmanager
@@ -36,6 +45,19 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows as CSV, all or nothing; a row may lack columns that others have.
+
+    Raises:
+        OSError: The place cannot be written.
+    """
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def probe(folder: Path) -> None:

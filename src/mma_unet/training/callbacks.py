@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mma_unet.data import from_float, write_image
-from mma_unet.files import replacing
+from mma_unet.files import write_table
 
 __all__ = ["CurveWriter", "SampleGrid"]
 
@@ -53,11 +53,7 @@ class CurveWriter(L.Callback):
             if name.startswith("train_") or validated:
                 row[name] = f"{float(value):.6g}"
         rows = [r for r in self._rows() if int(r["epoch"]) < epoch] + [row]
-        columns = list(dict.fromkeys(key for r in rows for key in r))
-        with replacing(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(self.path, rows)
 
     def _rows(self) -> list[dict[str, str]]:
         if not self.path.is_file():
