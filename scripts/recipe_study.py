@@ -10,17 +10,12 @@ minutes of one core.
 from __future__ import annotations
 
 import argparse
-import logging
 import shutil
-import warnings
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import torch
-from rich.progress import track
+from workers import in_parallel, quiet
 
 from mma_unet.files import write_table
 from mma_unet.models import read_card
@@ -73,9 +68,7 @@ STUDY: dict[str, tuple[str, dict[str, Any]]] = {
 
 def run(name: str, data: Path, runs: Path, epochs: int, stages: tuple[str, ...]) -> Path | None:
     """Train one row; stage I comes from the folder `stage1`, once that is there."""
-    torch.set_num_threads(1)
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore")
+    quiet()
     folder = runs / name.replace(" ", "_")
     recipe = load_recipe(
         HERE / "configs" / "plus.yaml",
@@ -109,15 +102,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     args = parser.parse_args()
     rows = []
-    with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
-        options = {"data": args.data, "runs": args.runs, "epochs": args.epochs}
-        pool.submit(run, "stage1", stages=("vi", "ir"), **options).result()
-        work = pool.map(partial(run, stages=("vi", "ir", "fusion"), **options), STUDY)
-        for name, weights in zip(STUDY, track(work, "Training", len(STUDY)), strict=True):
-            assert weights is not None
-            for split, scores in read_card(weights).scores.items():
-                row = {"recipe": name, "what": STUDY[name][0], "split": split, **scores}
-                rows.append(row)
+    task = partial(run, data=args.data, runs=args.runs, epochs=args.epochs)
+    list(in_parallel(partial(task, stages=("vi", "ir")), ["stage1"], 1))
+    work = in_parallel(partial(task, stages=("vi", "ir", "fusion")), [*STUDY], args.jobs)
+    for (name, (what, _)), weights in zip(STUDY.items(), work, strict=True):
+        assert weights is not None
+        for split, scores in read_card(weights).scores.items():
+            rows.append({"recipe": name, "what": what, "split": split, **scores})
     write_table(args.out, rows)
 
 

@@ -16,7 +16,7 @@ from mma_unet.inference.grid import Window, halo, peak_bytes, plan_tiles, tile_p
 from mma_unet.inference.memory import available_memory, parse_memory, resident_memory
 from mma_unet.inference.runtimes import has_native_bf16
 from mma_unet.inference.tiling import fuse_tiles
-from mma_unet.models import MMAUNet, MMAUNetConfig, fold_batch_norm, preset
+from mma_unet.models import MMAUNet, MMAUNetConfig, fold, preset
 
 FUSER = "mma_unet.inference.fuser"
 BASE = MMAUNetConfig(width=4, depth=4, pairing=((1, 2), (2, 3), (3, 4)))
@@ -46,7 +46,7 @@ def network(config: MMAUNetConfig) -> MMAUNet:
                 torch.rand(2, config.in_channels, 64, 64), torch.rand(2, config.in_channels, 64, 64)
             )
         model.decoder.to_image.weight *= 20  # an untrained network is nearly grey
-    return fold_batch_norm(model)
+    return fold(model)
 
 
 def images(config: MMAUNetConfig, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn.functional import avg_pool2d, interpolate
 
 from mma_unet.models import (
     ABLATIONS,
@@ -17,11 +18,12 @@ from mma_unet.models import (
     ablation,
     count_macs,
     count_parameters,
-    fold_batch_norm,
+    fold,
     preset,
     with_unshuffle,
 )
 from mma_unet.models.blocks import ChannelAttention
+from mma_unet.models.config import PAPER_PAIRING
 from mma_unet.models.fusion import AsymmetricFusion
 from mma_unet.models.heads import BandsHead, make_head
 
@@ -174,16 +176,23 @@ def test_unknown_preset_and_key_are_refused() -> None:
         MMAUNetConfig.from_dict({"widht": 8})
 
 
-def test_folded_batch_norm_computes_the_same() -> None:
-    model = MMAUNet(MMAUNetConfig(width=4))
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("head", ["image", "blend", "bands"])
+@pytest.mark.parametrize("pairing", [PAPER_PAIRING, ((1, 1), (2, 2), (3, 3)), ((1, 1),)])
+def test_a_folded_network_computes_the_same(pairing: tuple, head: str, channels: int) -> None:
+    config = MMAUNetConfig(width=4, in_channels=channels, head=head, pairing=pairing)
+    model = MMAUNet(config)
+    with torch.no_grad():
+        model.decoder.to_image.bias += 0.2 * torch.randn_like(model.decoder.to_image.bias)
     for _ in range(3):  # statistics that are not those of a new network
-        model(*images(model.config))
+        model(*images(config))
     model.eval()
-    folded = fold_batch_norm(model)
+    folded = fold(model)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
     assert any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
-    ir, vi = images(model.config)
+    ir, vi = images(config)
     torch.testing.assert_close(folded(ir, vi), model(ir, vi), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(fold(folded)(ir, vi), folded(ir, vi))
 
 
 @pytest.mark.parametrize("pairing", [((1, 2), (2, 3), (3, 4), (4, 5)), ((3, 1), (2, 2), (1, 5))])
@@ -208,28 +217,43 @@ def test_unshuffling_keeps_what_averaging_loses() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_blend_starts_from_the_average_and_passes_detail_by(channels: int) -> None:
-    config = MMAUNetConfig(width=4, in_channels=channels, head="blend")
+@pytest.mark.parametrize(("head", "blends"), [("blend", 1), ("bands", 5)])
+def test_a_blend_starts_from_the_average_and_passes_detail_by(
+    head: str, blends: int, channels: int
+) -> None:
+    config = MMAUNetConfig(width=4, in_channels=channels, head=head)
     model = MMAUNet(config).eval()
     ir, vi = images(config)
     torch.nn.init.zeros_(model.decoder.to_image.weight)
     torch.testing.assert_close(model(ir, vi), (ir + vi) / 2)
     with torch.no_grad():
-        model.decoder.to_image.bias[:] = torch.tensor([1.0, -0.5, 0.25]).repeat_interleave(channels)
+        weights = torch.tensor([1.0, -0.5] * blends + [0.25])
+        model.decoder.to_image.bias[:] = weights.repeat_interleave(channels)
     torch.testing.assert_close(model(ir, vi), ir - 0.5 * vi + 0.25)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_bands_add_up_to_the_sources(channels: int) -> None:
-    config = MMAUNetConfig(width=4, in_channels=channels, head="bands")
-    model = MMAUNet(config).eval()
-    ir, vi = images(config)
-    torch.nn.init.zeros_(model.decoder.to_image.weight)
-    torch.testing.assert_close(model(ir, vi), (ir + vi) / 2)
-    with torch.no_grad():
-        pairs = torch.tensor([1.0, -0.5] * 5 + [0.25])
-        model.decoder.to_image.bias[:] = pairs.repeat_interleave(channels)
-    torch.testing.assert_close(model(ir, vi), ir - 0.5 * vi + 0.25)
+@pytest.mark.parametrize("bands", [1, 2, 4])
+def test_bands_are_those_of_a_laplacian_pyramid(bands: int) -> None:
+    channels, height, width = 2, 48, 32
+    ir, vi = torch.rand(2, 3, channels, height, width)
+    maps = torch.rand(3, (2 * bands + 3) * channels, height, width)
+
+    def upsampled(x: torch.Tensor) -> torch.Tensor:
+        return interpolate(x, scale_factor=2, mode="bilinear")
+
+    *weights, rest = maps.split(channels, dim=1)
+    expected = 0
+    for source, of_source in ((ir, weights[::2]), (vi, weights[1::2])):
+        layers, level = [], source
+        for _ in range(bands):
+            coarser = avg_pool2d(level, 2)
+            layers.append(level - upsampled(coarser))
+            level = coarser
+        blend = level * avg_pool2d(of_source[-1], 2**bands)
+        for octave in reversed(range(bands)):
+            blend = upsampled(blend) + layers[octave] * avg_pool2d(of_source[octave], 2**octave)
+        expected = expected + blend
+    torch.testing.assert_close(BandsHead(bands)(maps, ir, vi), expected + rest)
 
 
 def test_each_band_can_come_from_another_source() -> None:

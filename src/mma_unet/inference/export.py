@@ -27,7 +27,7 @@ from mma_unet.inference.runtimes.convert import METADATA_KEY, metadata, to_onnx
 from mma_unet.inference.runtimes.exported import read_exported
 from mma_unet.inference.runtimes.with_onnxruntime import OnnxRuntime
 from mma_unet.inference.runtimes.with_openvino import OpenVINORuntime
-from mma_unet.models import MMAUNet, fold_batch_norm, load_model
+from mma_unet.models import MMAUNet, fold, load_model
 
 __all__ = ["FORMATS", "TOLERANCE", "ExportReport", "export_model", "largest_difference"]
 
@@ -134,7 +134,7 @@ def largest_difference(run: Run, network: MMAUNet, *, sizes: int = 20, seed: int
     Batches of one or two, heights and widths from 1 to 10 times the config's `size_multiple`.
     """
     rng = np.random.default_rng(seed)
-    folded, config = fold_batch_norm(network), network.config
+    folded, config = fold(network), network.config
     largest = 0.0
     for _ in range(sizes):
         batch = int(rng.integers(1, 3))
@@ -174,7 +174,7 @@ def _write_openvino(network: MMAUNet, path: Path) -> None:
 
 
 def _write_torchscript(network: MMAUNet, path: Path) -> None:
-    folded, side = fold_batch_norm(network), 4 * network.config.size_multiple
+    folded, side = fold(network), 4 * network.config.size_multiple
     example = torch.rand(2, network.config.in_channels, side, side)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript announces its retirement

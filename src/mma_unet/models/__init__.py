@@ -6,7 +6,7 @@ Reading order follows the paper: `config`, `blocks`, `unet` (stage I), `fusion`,
 
 from mma_unet.models.config import ABLATIONS, PRESETS, MMAUNetConfig, ablation, preset
 from mma_unet.models.convert import with_unshuffle
-from mma_unet.models.fold import fold_batch_norm
+from mma_unet.models.fold import fold
 from mma_unet.models.mma_unet import MMAUNet, run_padded
 from mma_unet.models.profile import count_macs, count_parameters
 from mma_unet.models.unet import IRUNet, VIUNet
@@ -15,6 +15,7 @@ from mma_unet.models.weights import (
     ModelCard,
     load_model,
     read_card,
+    round_to_half,
     save_model,
     shipped_models,
 )
@@ -31,10 +32,11 @@ __all__ = [
     "ablation",
     "count_macs",
     "count_parameters",
-    "fold_batch_norm",
+    "fold",
     "load_model",
     "preset",
     "read_card",
+    "round_to_half",
     "run_padded",
     "save_model",
     "shipped_models",

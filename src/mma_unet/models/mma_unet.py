@@ -56,12 +56,13 @@ class FusionDecoder(nn.Module):
             else DoubleConv(2 * channels[level - 1], channels[level - 1])
             for level, slot in zip(levels, self.slots, strict=True)
         )
-        self.to_image = nn.Conv2d(config.width, config.in_channels * make_head(config).maps, 1)
-        if self.to_image.bias is not None:
+        last = nn.Conv2d(config.width, config.in_channels * make_head(config).maps, 1)
+        if last.bias is not None:
             # Start inside the range: from mid-grey, or from the average of the sources.
-            nn.init.constant_(self.to_image.bias, 0.5)
+            nn.init.constant_(last.bias, 0.5)
             if config.head != "image":
-                nn.init.zeros_(self.to_image.bias[-config.in_channels :])
+                nn.init.zeros_(last.bias[-config.in_channels :])
+        self.to_image: nn.Module = last
 
     def forward(self, fused: Sequence[Tensor]) -> Tensor:
         """Fused maps in the order of `config.pairing` to what `MMAUNet.compose` takes."""
@@ -98,7 +99,7 @@ class MMAUNet(
         self.ir_encoder = Encoder(self.config, guided=self.config.guided)
         self.fusion = AsymmetricFusion(self.config)
         self.decoder = FusionDecoder(self.config)
-        self.head = make_head(self.config)
+        self.head: nn.Module = make_head(self.config)
         # Levels that neither the fusion nor a gate uses are not part of the network.
         for encoder, depth in (
             (self.vi_encoder, self.config.vi_depth),

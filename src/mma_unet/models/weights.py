@@ -30,6 +30,7 @@ __all__ = [
     "ModelCard",
     "load_model",
     "read_card",
+    "round_to_half",
     "save_model",
     "shipped_models",
 ]
@@ -82,6 +83,17 @@ def _locate(name_or_path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def round_to_half(model: MMAUNet) -> None:
+    """Give `model`, in place, the values that `save_model` will store: what to score."""
+    for value in model.state_dict().values():
+        if _is_halved(value):
+            value.copy_(value.half())
+
+
+def _is_halved(value: torch.Tensor) -> bool:
+    return value.is_floating_point() and value.dim() > 1
+
+
 def save_model(
     model: MMAUNet,
     path: str | os.PathLike[str],
@@ -103,7 +115,7 @@ def save_model(
     """
     target = Path(path)
     tensors = {
-        key: value.detach().cpu().to(torch.float16 if half and value.dim() > 1 else value.dtype)
+        key: value.detach().cpu().to(torch.float16 if half and _is_halved(value) else value.dtype)
         for key, value in model.state_dict().items()
         if not key.endswith("num_batches_tracked")
     }

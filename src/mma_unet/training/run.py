@@ -28,6 +28,7 @@ from mma_unet.models import (
     VIUNet,
     load_model,
     read_card,
+    round_to_half,
     save_model,
     with_unshuffle,
 )
@@ -294,9 +295,7 @@ class _Run:
         if target.is_file():
             return target
         final = copy.deepcopy(model).to(self.device).eval()
-        for tensor in final.parameters():
-            if tensor.dim() > 1:
-                tensor.data = tensor.data.half().float()
+        round_to_half(final)
         recipe = self.recipe
         scores = {}
         for split in dict.fromkeys((*recipe.data.val, *recipe.data.test)):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mma_unet.inference.runtimes.base import need
-from mma_unet.models import MMAUNet, fold_batch_norm
+from mma_unet.models import MMAUNet, fold
 
 __all__ = ["INPUTS", "METADATA_KEY", "OUTPUT", "metadata", "to_onnx"]
 
@@ -51,7 +51,7 @@ def to_onnx(network: MMAUNet, about: dict[str, Any] | None = None) -> bytes:
     need("onnx")
     import onnx
 
-    folded = fold_batch_norm(network).to("cpu")
+    folded = fold(network).to("cpu")
     side = 4 * network.config.size_multiple
     example = torch.zeros(2, network.config.in_channels, side, side + network.config.size_multiple)
     axes = {0: "batch", 2: "height", 3: "width"}

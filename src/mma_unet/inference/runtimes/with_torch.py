@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from mma_unet.models import MMAUNet, fold_batch_norm
+from mma_unet.models import MMAUNet, fold
 
 __all__ = ["TorchRuntime"]
 
@@ -40,11 +40,11 @@ class TorchRuntime:
         self.config, self.precision = network.config, precision
         self._threads = threads
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        self.network = fold_batch_norm(network).requires_grad_(False)
+        self.network = fold(network).requires_grad_(False)
         if precision == "bf16":
             last = self.network.decoder.to_image
             self.network.to(dtype=torch.bfloat16)
-            self.network.decoder.to_image = nn.Sequential(_Float(), last.float())  # type: ignore[assignment]
+            self.network.decoder.to_image = nn.Sequential(_Float(), last.float())
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def run(self, ir: Tensor, vi: Tensor) -> Tensor:
