@@ -18,6 +18,7 @@ from mma_unet.models import (
     load_model,
     preset,
     read_card,
+    round_to_half,
     save_model,
     shipped_models,
 )
@@ -46,6 +47,14 @@ def test_half_precision_halves_the_file_and_hardly_moves_the_result(tmp_path: Pa
     torch.testing.assert_close(load_model(half)(ir, vi), model(ir, vi), rtol=0, atol=1e-3)
     statistics = load_file(half)["vi_encoder.levels.0.1.running_var"]
     assert statistics.dtype == torch.float32
+
+
+def test_rounding_to_half_gives_what_a_file_will_hold(tmp_path: Path) -> None:
+    model = MMAUNet(preset("tiny")).eval()
+    stored = load_model(save_model(model, tmp_path / "w.safetensors")).state_dict()
+    assert any(not torch.equal(x, stored[key]) for key, x in model.state_dict().items())
+    round_to_half(model)
+    assert all(torch.equal(x, stored[key]) for key, x in model.state_dict().items())
 
 
 def test_shipped_weights_load_by_name() -> None:
