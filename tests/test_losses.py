@@ -12,6 +12,7 @@ from mma_unet.losses import (
     FusionLoss,
     FusionLossConfig,
     gradient_loss,
+    legibility_loss,
     pyramid_loss,
     reconstruction_loss,
     saliency_loss,
@@ -122,6 +123,24 @@ def test_surroundings_of_the_salient_are_a_box(triple: tuple[torch.Tensor, ...])
     distance = (salience * (fused - torch.maximum(ir, vi)).abs()).sum()
     expected = distance / (salience.sum() + 0.01 * ir.numel())
     assert saliency_loss(fused, ir, vi).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_legibility_asks_for_bright_strokes_of_vi_and_for_nothing_else() -> None:
+    vi = torch.full((1, 1, 64, 64), 0.3)
+    vi[..., 30:34, 8:56] = 0.6
+    assert legibility_loss(vi, vi).item() == 0
+    assert legibility_loss(vi * 0.8 + 0.4, vi).item() < legibility_loss(vi * 0.5, vi).item()
+    assert legibility_loss(vi + 0.2, vi).item() == pytest.approx(0, abs=1e-6)  # contrast alone
+    assert legibility_loss(1 - vi, vi).item() > legibility_loss(torch.zeros_like(vi), vi).item()
+    lost = legibility_loss(torch.zeros_like(vi), vi).item()
+    assert lost > 0.1
+    assert legibility_loss(torch.zeros_like(vi), 1 - vi).item() < lost / 2  # rims of a dark one
+    soft = torch.linspace(0, 1, 64).expand(1, 1, 64, 64)
+    for without in (soft, vi[..., :4, :]):  # a slope, nothing
+        assert legibility_loss(torch.zeros_like(without), without).item() < 0.01
+    lamp = torch.where(vi > 0.5, 1.0, 0.0)  # half of its contrast is nearly enough
+    none = legibility_loss(torch.zeros_like(lamp), lamp).item()
+    assert legibility_loss(0.5 * lamp, lamp).item() < 0.2 * none
 
 
 def test_pyramid_loss_is_zero_for_the_pyramid_alone(triple: tuple[torch.Tensor, ...]) -> None:
