@@ -14,10 +14,14 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
+
+from mma_unet.inference.runtimes.exported import read_exported
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "speed.md"
+METRICS = ("VIF", "SSIM", "PSNR", "Qabf", "Qcb")
 PARTS = ("speed", "rivals", "quality", "scaling")
 
 # Wall seconds per 480x640 pair, two cores, PyTorch's defaults; measured before this project.
@@ -92,27 +96,25 @@ def part_rivals(_: Path, work: Path) -> str:
 
 
 def part_quality(data: Path, work: Path) -> str:
-    blocks = []
     calibration = [
         option
         for split in ("msrs/train", "roadscene/train")
         for option in ("--ir", data / split / "ir", "--vi", data / split / "vi")
     ]
-    for model in ("tiny", "small"):
-        files = [work / f"{model}-int8{suffix}" for suffix in (".xml", ".onnx")]
-        for file in files:
-            if not file.is_file():
-                mma_unet("export", "-m", model, "-o", file, "--precision", "int8", *calibration)
-        for split in ("msrs/test", "roadscene/test", "tno/test"):
-            out = work / f"quality-{model}-{split.replace('/', '-')}"
-            if not (out / "quality.md").is_file():
-                mma_unet(
-                    "bench", "--quality", "-o", out, "-m", model, "-m", files[0], "-m", files[1],
-                    "--ir", data / split / "ir", "--vi", data / split / "vi",
-                )  # fmt: skip
-            table = (out / "quality.md").read_text(encoding="utf-8")
-            blocks.append(f"**{model} on {split}**\n\n" + table.replace(f"{work}/", ""))
-    return "\n\n".join(blocks)
+    lines = ["| int8 against fp32 | levels in floating point | " + " | ".join(METRICS) + " |"]
+    lines.append("| --- | ---: |" + " ---: |" * len(METRICS))
+    for model, suffix in product(("small", "tiny"), (".onnx", ".xml")):
+        file = work / f"{model}-int8{suffix}"
+        if not file.is_file():
+            mma_unet("export", "-m", model, "-o", file, "--precision", "int8", *calibration,
+                     "--max-loss", 2)  # fmt: skip
+        about = read_exported(file).about
+        before, after = about["quality"]["before"], about["quality"]["after"]
+        change = [f"{100 * (after[name] / before[name] - 1):+.2f} %" for name in METRICS]
+        runtime = "ONNX Runtime" if suffix == ".onnx" else "OpenVINO (NNCF)"
+        cells = [f"`{model}`, {runtime}", str(about["float_levels"]), *change]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def part_scaling(_: Path, work: Path) -> str:
