@@ -147,7 +147,10 @@ class MMAUNet(
         return self.compose(self.maps(ir, vi), ir, vi)
 
     def maps(self, ir: Tensor, vi: Tensor) -> Tensor:
-        """What the decoder yields, `(B, in_channels or three times as many, H, W)`."""
+        """What the decoder yields: the head's maps per channel, `(B, maps * in_channels, H, W)`.
+
+        Of a network that went through `fold`, those maps as `BandsHead.from_cells` takes them.
+        """
         ir_features, vi_features = self.encode(ir, vi)
         maps: Tensor = self.decoder(self.fusion(vi_features, ir_features))
         return maps
