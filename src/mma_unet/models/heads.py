@@ -71,13 +71,13 @@ class BandsHead(nn.Module):
             vi: The same shape.
         """
         channels = ir.shape[1]
-        sizes = [4 * 2 * channels, 4 * channels, 2 * channels * self.bands]
-        finest, rest, coarser = torch.split(cells, sizes, dim=1)
+        of_finest, of_coarser, of_rest = self.sizes(channels)
+        finest, rest, coarser = torch.split(cells, [4 * of_finest, 4 * of_rest, of_coarser], dim=1)
         pixels = F.pixel_unshuffle(torch.cat([ir, vi], dim=1), 2)
         level = torch.unflatten(pixels, 1, (2 * channels, 4)).mean(dim=2)
         fused = _blend_bands(coarser, level)
         upsampled = _upsampled_cells(torch.cat([level, fused], dim=1))
-        smooth, fused = _parted(upsampled, 4 * 2 * channels)
+        smooth, fused = _parted(upsampled, 4 * of_finest)
         return F.pixel_shuffle(_blend(finest, pixels - smooth) + fused + rest, 2)
 
 
