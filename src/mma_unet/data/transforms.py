@@ -12,6 +12,7 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn import functional as F
 
+from mma_unet.data import disturb
 from mma_unet.errors import InputError
 
 __all__ = ["CentreCrop", "PairedAugment"]
@@ -57,6 +58,8 @@ class PairedAugment:
         degrade: How badly each image is treated by itself, 0 to 1. Each with probability one half:
             its range shrinks to as little as `1 - 0.7 * degrade` of itself, it is blurred by a
             Gaussian of up to `2 * degrade` pixels, and gets noise of up to `0.04 * degrade`.
+        blind: Probability that VI goes blind, by one of `disturb.BLINDNESS`.
+        wear: Probability that IR moves by up to two pixels, and that VI goes through JPEG.
     """
 
     size: int
@@ -66,6 +69,8 @@ class PairedAugment:
     jitter: float = 0.0
     zoom: float = 0.0
     degrade: float = 0.0
+    blind: float = 0.0
+    wear: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse ranges that cannot be drawn from."""
@@ -78,8 +83,9 @@ class PairedAugment:
         for name in ("jitter", "zoom"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"the {name} is {getattr(self, name)}: give 0 or more.")
-        if not 0 <= self.degrade <= 1:
-            raise InputError(f"degrade is {self.degrade}: give 0 to 1.")
+        for name in ("degrade", "blind", "wear"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)}: give 0 to 1.")
 
     def __call__(
         self, ir: Tensor, vi: Tensor, generator: torch.Generator | None = None
@@ -109,7 +115,24 @@ class PairedAugment:
             crop = crop.flip(dims) if self.flip and dims else crop
             crop = self._toned(crop, generator) if self.jitter else crop
             results.append(self._degraded(crop, generator) if self.degrade else crop)
-        return results[0], results[1]
+        ir, vi = results
+        if self.blind or self.wear:
+            ir, vi = self._disturbed(ir, vi, generator)
+        return ir, vi
+
+    def _disturbed(
+        self, ir: Tensor, vi: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """VI gone blind, the cameras out of line, compression: each by chance."""
+        odds = torch.rand(8, generator=generator).tolist()
+        if odds[0] < self.blind:
+            ways = list(disturb.BLINDNESS.values())
+            vi = ways[int(odds[1] * len(ways))](vi, generator)
+        if odds[2] < self.wear:
+            ir = disturb.shift(ir, round(4 * odds[3] - 2), round(4 * odds[4] - 2))
+        if odds[5] < self.wear:
+            vi = disturb.compress(vi, 30 + int(60 * odds[6]))
+        return ir, vi
 
     def _degraded(self, image: Tensor, generator: torch.Generator | None) -> Tensor:
         fade, low, blur, noise, *odds = torch.rand(7, generator=generator).tolist()

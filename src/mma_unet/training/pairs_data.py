@@ -103,6 +103,8 @@ class PairsData(L.LightningDataModule):
             jitter=settings.jitter,
             zoom=settings.zoom,
             degrade=settings.degrade,
+            blind=settings.blind,
+            wear=settings.wear,
         )
         self.train_set = PairedImages(self.train_pairs, transform=augment, **options)
         self.val_set = PairedImages(

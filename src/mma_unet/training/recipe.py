@@ -45,6 +45,9 @@ class DataSettings:
         zoom: How far a crop of the pixels as they are is enlarged or reduced at random.
         degrade: How strongly contrast, sharpness and noise of each image are worsened at random,
             0 to 1.
+        blind: Share of the crops whose VI goes blind: smoke, haze or overexposure in front of it.
+        wear: Share of the crops whose IR is up to two pixels out of line, and of those whose VI
+            went through JPEG.
         batch_size: Global batch, over all processes.
         workers: Loader processes.
         cache: Keep decoded images in memory (about 0.6 MB per 480x640 luminance pair).
@@ -61,6 +64,8 @@ class DataSettings:
     jitter: float = 0.0
     zoom: float = 0.0
     degrade: float = 0.0
+    blind: float = 0.0
+    wear: float = 0.0
     batch_size: int = 8
     workers: int = 0
     cache: bool = True
@@ -73,8 +78,9 @@ class DataSettings:
             raise ValueError("scale must be 0 < low <= high <= 1")
         if self.workers < 0 or self.jitter < 0 or self.zoom < 0:
             raise ValueError("workers, jitter and zoom must be 0 or more")
-        if not 0 <= self.degrade <= 1:
-            raise ValueError(f"degrade must be in 0..1, not {self.degrade}")
+        for name in ("degrade", "blind", "wear"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in 0..1, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,132 @@
+"""What makes a fused picture look natural, as terms to minimize; ours, not the paper's.
+
+The visible (VI) image leads the brightness wherever it sees: sky, road, walls. Where it is blind
+(smoke, fog, glare, saturation) and the infrared (IR) image shows something hot that VI lacks, IR
+leads. A cold flat sky is not such a place: IR has nothing hot there.
+
+See also: `mma_unet.metrics.natural`, which measures the same in the finished picture.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["SceneTerms", "blindness", "box_mean"]
+
+
+def box_mean(image: Tensor, side: int) -> Tensor:
+    """Mean over a box of `side` pixels (odd) round each pixel of `(B, C, H, W)`.
+
+    The border is replicated.
+    """
+    half = side // 2
+    image = F.pad(image, (half, half, half, half), mode="replicate")
+    for sides in ((side, 1), (1, side)):  # one after the other: many times as fast as at once
+        image = F.avg_pool2d(image, sides, stride=1)
+    return image
+
+
+def _ramp(value: Tensor, start: float, width: float) -> Tensor:
+    """0 up to `start`, 1 from `start + width` on, straight between."""
+    return ((value - start) / width).clamp(0, 1)
+
+
+def _deviation(image: Tensor, side: int) -> Tensor:
+    mean = box_mean(image, side)
+    return (box_mean(image.square(), side) - mean.square()).clamp(min=0).sqrt()
+
+
+def _slope(image: Tensor) -> Tensor:
+    """Length of the central-difference gradient after a mean over 3 pixels, `(B, C, H, W)`."""
+    x = F.pad(box_mean(image, 3), (1, 1, 1, 1), mode="replicate")
+    across, down = x[..., 1:-1, 2:] - x[..., 1:-1, :-2], x[..., 2:, 1:-1] - x[..., :-2, 1:-1]
+    return 0.5 * (across.square() + down.square()).sqrt()
+
+
+def blindness(ir: Tensor, vi: Tensor) -> Tensor:
+    """Where VI is bright, flat and does not show something hot that IR shows, `(B, C, H, W)`.
+
+    Three ramps are multiplied: the mean slope (31 pixels) of hot structure in IR that has no slope
+    of VI within 4 pixels; the flatness of VI (deviation over 9 pixels); the brightness of VI. Hot
+    is what exceeds the mean of its surroundings (63 pixels) by more than 0.12.
+
+    Args:
+        ir: Infrared image, `(B, C, H, W)` in [0, 1].
+        vi: Visible image, the same shape and range.
+
+    Returns:
+        Weights in [0, 1], smooth over 15 pixels.
+
+    Example:
+        >>> ir = torch.full((1, 1, 96, 96), 0.2)
+        >>> ir[..., 30:66, 40:56] = 0.9
+        >>> smoke, person = torch.full_like(ir, 0.95), 0.5 * ir
+        >>> bool(blindness(ir, smoke)[0, 0, 48, 40] > 0.5), bool(blindness(ir, person).max() < 0.1)
+        (True, True)
+    """
+    peak = F.max_pool2d(box_mean(ir, 5), 9, stride=1, padding=4)
+    hot = _ramp(peak - box_mean(ir, 63), 0.12, 0.2)
+    explained = 2 * F.max_pool2d(_slope(vi), 9, stride=1, padding=4)
+    unseen = box_mean(hot * F.relu(_slope(ir) - explained - 0.015), 31)
+    flat = 1 - _ramp(_deviation(vi, 9), 0.015, 0.04)
+    bright = _ramp(box_mean(vi, 15), 0.4, 0.3)
+    return box_mean(_ramp(unseen, 0.0, 0.012) * flat * bright, 15)
+
+
+class SceneTerms:
+    """The terms for one batch of sources; each takes `fused`, `(B, C, H, W)`, gives a scalar.
+
+    Args:
+        ir: Infrared image, `(B, C, H, W)` in [0, 1].
+        vi: Visible image, the same shape and range.
+        lift: How far the base rises where IR is warmer than VI, 0 to 1; hot targets rise in full.
+
+    Attributes:
+        hot: How far IR stands out of its surroundings, 0 to 1, in full from 0.15 on.
+        blind: See `blindness`.
+        scene: The base that is wanted: VI, raised where IR is warmer and, where VI is blind,
+            lowered where IR is colder, so that what is hot has something to stand out from.
+    """
+
+    def __init__(self, ir: Tensor, vi: Tensor, *, lift: float = 0.5) -> None:
+        with torch.no_grad():
+            self.ir, self.vi = ir, vi
+            self.hot = _ramp(ir - box_mean(ir, 63), 0.0, 0.15)
+            self.blind = blindness(ir, vi)
+            warmer, colder = F.relu(ir - vi), F.relu(vi - ir)
+            rise = lift + (1 - lift) * self.hot
+            self.scene = vi + rise * warmer - 0.6 * self.blind * colder
+
+    def base(self, fused: Tensor) -> Tensor:
+        """Mean absolute distance from `scene` of what is coarser than 9 and than 15 pixels."""
+        apart = fused - self.scene
+        return (box_mean(apart, 9).abs().mean() + box_mean(apart, 15).abs().mean()) / 2
+
+    def target(self, fused: Tensor) -> Tensor:
+        """Mean distance from the brighter source, weighed by `hot`."""
+        return (self.hot * (fused - torch.maximum(self.ir, self.vi)).abs()).mean()
+
+    def strokes(self, fused: Tensor) -> Tensor:
+        """Contrast lost by thin bright or dark strokes of VI outside hot targets, 0 to 0.3.
+
+        Paint, lettering, wires: what differs from a mean over 15 pixels after one over 3, from
+        0.05 on, in full from 0.2. The mean is over strokes, so that few weigh as much as many.
+        """
+        wanted = (box_mean(self.vi, 3) - box_mean(self.vi, 15)).clamp(-0.3, 0.3)
+        kept = (box_mean(fused, 3) - box_mean(fused, 15)) * wanted.sign()
+        stroke = _ramp(wanted.abs(), 0.05, 0.15) * (1 - self.hot)
+        lost = stroke * F.relu(wanted.abs() - kept)
+        return lost.sum() / (stroke.sum() + 0.01 * stroke.numel())
+
+    def grain(self, fused: Tensor) -> Tensor:
+        """Fine noise that the fused image has and VI has not, where VI is flat and IR has no edge.
+
+        Fine is what a mean over 5 pixels takes away; half as much again as in VI is free.
+        """
+        quiet = (1 - _ramp(_deviation(self.vi, 9), 0.01, 0.02)) * (
+            1 - _ramp(_slope(self.ir), 0.03, 0.03)
+        )
+        fine = [box_mean((x - box_mean(x, 5)).abs(), 9) for x in (fused, self.vi)]
+        return (quiet * F.relu(fine[0] - 1.5 * fine[1] - 1 / 255)).mean()
