@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -107,7 +106,7 @@ def compress(image: Tensor, quality: int) -> Tensor:
     planes = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     _, code = cv2.imencode(".jpg", planes[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     back = cv2.imdecode(code, cv2.IMREAD_UNCHANGED).reshape(planes.shape)[..., ::-1]
-    return torch.from_numpy(np.ascontiguousarray(back)).permute(2, 0, 1).float() / 255
+    return torch.from_numpy(back.copy()).permute(2, 0, 1).float() / 255
 
 
 def shift(image: Tensor, rows: int, columns: int) -> Tensor:
