@@ -17,7 +17,7 @@ MEGAPIXELS = (0.1, 0.3, 1, 3, 10, 30, 100)
 
 
 def images(pixels: int) -> tuple[np.ndarray, np.ndarray]:
-    """A grey and a colour image of random blocks, 8 bit, about square."""
+    """A gray and a color image of random blocks, 8 bit, about square."""
     side = max(round(pixels**0.5), 16)
     coarse = np.random.default_rng(0).integers(0, 256, (side // 8 + 1, side // 8 + 1), np.uint8)
     ir = coarse.repeat(8, 0).repeat(8, 1)[:side, :side]

@@ -154,7 +154,7 @@ def seeds() -> str:
 
 
 def frontier() -> str:
-    """Optimised pixels beside `small` on the same pairs."""
+    """Optimized pixels beside `small` on the same pairs."""
     parts = []
     for name, title in SETS.items():
         try:

@@ -33,7 +33,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_pairs(root: Path, names: list[str], size: tuple[int, int] = (40, 56)) -> tuple[Path, Path]:
-    """Folders `ir` (grey) and `vi` (colour) of random but smooth-enough PNG files."""
+    """Folders `ir` (gray) and `vi` (color) of random but smooth-enough PNG files."""
     rng = np.random.default_rng(0)
     for name in names:
         for kind, shape in (("ir", size), ("vi", (*size, 3))):

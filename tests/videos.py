@@ -12,8 +12,8 @@ import numpy as np
 from mma_unet.data.video_writer import VideoWriter
 
 
-def colours(count: int, size: tuple[int, int] = (32, 48)) -> list[np.ndarray]:
-    """Colour frames that change from one to the next, smooth enough for any codec."""
+def colors(count: int, size: tuple[int, int] = (32, 48)) -> list[np.ndarray]:
+    """Color frames that change from one to the next, smooth enough for any codec."""
     rows = np.linspace(0, 1, size[0])[:, None, None]
     cols = np.linspace(0, 1, size[1])[None, :, None]
     base = np.array([90, 130, 60]) * rows + np.array([80, 20, 90]) * cols

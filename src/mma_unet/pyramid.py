@@ -15,7 +15,7 @@ from torch.nn import functional as F
 __all__ = ["pyramid_fusion"]
 
 _FLOOR = 1e-9
-"""Energy below which a band counts as empty; 0.008 of a grey level of 255, squared."""
+"""Energy below which a band counts as empty; 0.008 of a gray level of 255, squared."""
 
 
 def pyramid_fusion(ir: Tensor, vi: Tensor, *, levels: int = 5, sharpness: float = 4.0) -> Tensor:

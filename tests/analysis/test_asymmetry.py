@@ -12,10 +12,9 @@ import torch
 
 pytest.importorskip("lightning")
 
-from mma_unet.analysis.ablation import METRICS, TABLE_4, orderings
 from mma_unet.analysis.asymmetry import (
     SearchResult,
-    centred,
+    centered,
     choose_by_cka,
     composite,
     cross_cka,
@@ -23,14 +22,15 @@ from mma_unet.analysis.asymmetry import (
     offset_cka,
     ridge_offset,
 )
-from mma_unet.analysis.study import Outcome, Study
 from mma_unet.data import Pair, find_pairs
 from mma_unet.errors import InputError
 from mma_unet.models import IRUNet, MMAUNetConfig, VIUNet
 from mma_unet.models.soft import OFFSETS, offset_pairing
 from mma_unet.training import Recipe
+from mma_unet.training.ablation import METRICS, TABLE_4, orderings
 from mma_unet.training.pairing import PairingChoice
 from mma_unet.training.recipe import DataSettings
+from mma_unet.training.study import Outcome, Study
 from tests.conftest import make_pairs
 
 
@@ -77,7 +77,7 @@ def test_ridge_of_shifted_diagonals() -> None:
     hub = shift + torch.tensor([0.0, 0.0, 0.0, 0.0, 3.0])
     assert int(hub.argmax(dim=1).sum()) == 20  # IR level 5 is the most similar of all levels
     assert ridge_offset(hub) == ridge_offset(shift)
-    assert float(centred(hub).sum(dim=0).abs().max()) < 1e-5
+    assert float(centered(hub).sum(dim=0).abs().max()) < 1e-5
     assert offset_cka(shift.tolist(), 1) == 1
     assert offset_cka(shift.tolist(), 0) == pytest.approx(0.025)
 

@@ -1,4 +1,4 @@
-"""Optimising pixels, and the objective that does it."""
+"""Optimizing pixels, and the objective that does it."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def test_climbing_on_a_constant_source_ends_where_it_began() -> None:
     torch.testing.assert_close(climb(ir, vi, JOINT, steps=2), pyramid_fusion(ir, vi))
 
 
-def test_what_cannot_be_optimised_is_refused() -> None:
-    with pytest.raises(InputError, match="'en' cannot be optimised"):
+def test_what_cannot_be_optimized_is_refused() -> None:
+    with pytest.raises(InputError, match="'en' cannot be optimized"):
         MetricObjective({"en": 1.0})
     with pytest.raises(InputError, match="'beauty' cannot"):
         MetricObjective({"beauty": 1.0})

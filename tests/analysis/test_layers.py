@@ -11,7 +11,7 @@ from torch import Tensor
 from mma_unet.analysis.cka import cka, gram
 from mma_unet.analysis.encoders import Encoders, digest, load_encoders
 from mma_unet.analysis.layers import encode_with_grams, level_ends, operations, paper_layers
-from mma_unet.analysis.similarity import Batches, CentreSquare, accumulate, load_sums, matrices
+from mma_unet.analysis.similarity import Batches, CenterSquare, accumulate, load_sums, matrices
 from mma_unet.data import find_pairs
 from mma_unet.errors import InputError
 from mma_unet.models import MMAUNetConfig
@@ -166,10 +166,10 @@ def test_batches_are_even_and_fixed(tmp_path: Path) -> None:
         _pairs(tmp_path / "few", 3)
 
 
-def test_centre_square() -> None:
+def test_center_square() -> None:
     image = torch.zeros(1, 4, 8, dtype=torch.uint8)
     image[:, :, 2:6] = 255
-    ir, vi = CentreSquare(2)(image, image.float() / 255)
+    ir, vi = CenterSquare(2)(image, image.float() / 255)
     assert ir.tolist() == vi.tolist() == [[[1, 1], [1, 1]]]
 
 

@@ -56,25 +56,25 @@ def test_fused_equal_to_the_infrared_image_is_half_perfect(folders: Folders) -> 
     np.testing.assert_allclose(scores.values, 0.5, rtol=0, atol=0.05)
 
 
-def test_colour_results_count_by_their_luminance(folders: Folders) -> None:
+def test_color_results_count_by_their_luminance(folders: Folders) -> None:
     plain = evaluate_folder(folders.ir, folders.vi, folders.vi)
-    grey = folders.method("grey", 0.0)  # the luminance of the visible images, as grey files
-    assert read_image(grey / "a.png").ndim == 2
-    as_grey = evaluate_folder(folders.ir, folders.vi, grey)
-    np.testing.assert_array_equal(as_grey.values, plain.values)
-    assert as_grey.values[0].tolist() == _expected(folders, folders.vi, "a")
+    gray = folders.method("gray", 0.0)  # the luminance of the visible images, as gray files
+    assert read_image(gray / "a.png").ndim == 2
+    as_gray = evaluate_folder(folders.ir, folders.vi, gray)
+    np.testing.assert_array_equal(as_gray.values, plain.values)
+    assert as_gray.values[0].tolist() == _expected(folders, folders.vi, "a")
 
 
 def test_there_is_one_luminance() -> None:
-    colours = np.random.default_rng(0).integers(0, 256, (700, 900, 3), dtype=np.uint8)
-    ours = luminance(colours)
+    colors = np.random.default_rng(0).integers(0, 256, (700, 900, 3), dtype=np.uint8)
+    ours = luminance(colors)
     assert ours.dtype == np.uint8
-    np.testing.assert_array_equal(ours, score_luminance(colours, "fused"))
-    thousandths = colours.astype(np.int64) @ [299, 587, 114]
+    np.testing.assert_array_equal(ours, score_luminance(colors, "fused"))
+    thousandths = colors.astype(np.int64) @ [299, 587, 114]
     np.testing.assert_array_equal(ours, (thousandths + 500) // 1000)
     half = np.array([[[0, 0, 250]]], np.uint8)  # 28.5
     assert luminance(half) == 29
-    deep = colours.astype(np.uint16) * 257
+    deep = colors.astype(np.uint16) * 257
     np.testing.assert_array_equal(luminance(deep), (thousandths * 257 + 500) // 1000)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mma_unet.benchmark.statistics import bootstrap_means, mean_ranks, rank_table, summarise
+from mma_unet.benchmark.statistics import bootstrap_means, mean_ranks, rank_table, summarize
 
 
 def test_ranks_honour_direction_ties_and_what_is_undefined() -> None:
@@ -39,11 +39,11 @@ def test_pairing_finds_a_small_steady_difference_between_scattered_images() -> N
     images = rng.normal(0.5, 0.2, size=(30, 1))
     better = images + 0.01 + rng.normal(0, 0.002, size=(30, 1))
     noise = images + rng.normal(0, 0.05, size=(30, 1))
-    summary = summarise(np.stack([images, better, noise]), [True])
+    summary = summarize(np.stack([images, better, noise]), [True])
     assert summary.high[0, 0] > summary.low[1, 0]  # the intervals of the means overlap widely
     assert summary.verdict == [[""], ["better"], ["unclear"]]
     assert 0.008 < summary.difference_low[1, 0] < 0.01 < summary.difference_high[1, 0] < 0.012
-    flipped = summarise(np.stack([images, better, noise]), [False])
+    flipped = summarize(np.stack([images, better, noise]), [False])
     assert flipped.verdict[1] == ["worse"]
 
 
@@ -58,7 +58,7 @@ def test_a_draw_is_the_same_for_the_same_seed_only() -> None:
 
 def test_an_image_undefined_for_one_method_is_left_out_for_all_and_counted() -> None:
     values = np.array([[[1.0], [2.0], [np.nan]], [[1.0], [1.0], [4.0]], [[np.nan]] * 3])
-    summary = summarise(values, [True])
+    summary = summarize(values, [True])
     np.testing.assert_array_equal(summary.mean[:2, 0], [1.5, 1.0])  # without the third image
     assert summary.images == [2]
     assert np.isnan(summary.mean[2, 0])
@@ -73,7 +73,7 @@ def test_failing_on_hard_images_gains_no_rank() -> None:
     rng = np.random.default_rng(5)
     ease = np.repeat([0.9, 0.1], 20)[:, None] + rng.normal(0, 0.01, (40, 1))
     shirker = np.where(np.arange(40)[:, None] < 20, ease - 0.05, np.nan)  # worse where it works
-    summary = summarise(np.stack([ease, shirker]), [True])
+    summary = summarize(np.stack([ease, shirker]), [True])
     assert summary.images == [20]
     np.testing.assert_array_equal(summary.rank[:, 0], [1, 2])
     assert summary.verdict[1] == ["worse"]
@@ -81,7 +81,7 @@ def test_failing_on_hard_images_gains_no_rank() -> None:
 
 
 def test_nothing_in_common_is_not_ranked() -> None:
-    summary = summarise(np.array([[[1.0], [np.nan]], [[np.nan], [2.0]]]), [True])
+    summary = summarize(np.array([[[1.0], [np.nan]], [[np.nan], [2.0]]]), [True])
     assert summary.images == [0]
     assert np.isnan(summary.rank).all()
     assert summary.verdict == [[""], [""]]
@@ -98,7 +98,7 @@ def test_ranks_and_verdicts_never_disagree(seed: int) -> None:
     values[rng.random(values.shape) < 0.03] = np.inf
     values[rng.random(values.shape) < 0.03] = -np.inf
     values[3, :, 2] = np.nan
-    summary = summarise(values, [True, False, True, False, None, True], resamples=100)
+    summary = summarize(values, [True, False, True, False, None, True], resamples=100)
     for metric in range(6):
         rank = summary.rank[:, metric]
         for method in range(5):
@@ -120,7 +120,7 @@ def test_ranks_and_verdicts_never_disagree(seed: int) -> None:
 
 def test_an_infinite_mean_has_a_rank_but_neither_interval_nor_verdict() -> None:
     values = np.array([[[np.inf], [50.0]], [[40.0], [40.0]], [[41.0], [41.0]]])
-    summary = summarise(values, [True])
+    summary = summarize(values, [True])
     assert summary.mean[0, 0] == np.inf
     assert summary.rank[:, 0].tolist() == [1.0, 3.0, 2.0]
     assert np.isnan(summary.low[0, 0])
@@ -129,5 +129,5 @@ def test_an_infinite_mean_has_a_rank_but_neither_interval_nor_verdict() -> None:
     assert np.isnan(summary.difference_low[1, 0])
     assert summary.verdict == [[""], [""], [""]]
     assert summary.near_best == [[True], [False], [False]]
-    flipped = summarise(values, [True], reference=1)
+    flipped = summarize(values, [True], reference=1)
     assert flipped.verdict == [[""], [""], ["better"]]

@@ -100,7 +100,7 @@ def test_cka_of_weights_alone(tmp_path: Path, weights: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "nothing to analyse"),
+        ([], "nothing to analyze"),
         (["--plain", "WEIGHTS"], "asks for --guided"),
         (["--guided", "FOLDER"], "recipe.yaml"),
         (["--guided", "WEIGHTS", "--size", 40], "multiple of 16"),

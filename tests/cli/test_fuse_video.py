@@ -20,7 +20,7 @@ from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 from tests.cli.test_fuse import one_line, run
 from tests.conftest import make_pairs
-from tests.videos import colours, sound_packets, write_video
+from tests.videos import colors, sound_packets, write_video
 
 OPTIONS = VideoOptions(
     Fraction(25), audio=True, steady=True, seconds=None, batch_size=1, overwrite=True
@@ -33,8 +33,8 @@ def frame_times(path: Path) -> list[float]:
 
 
 def test_two_videos_of_other_rate_and_length_with_sound(tmp_path: Path, weights: Path) -> None:
-    ir = write_video(tmp_path / "ir.mkv", colours(8), rate=Fraction(8))
-    vi = write_video(tmp_path / "vi.mp4", colours(24), rate=Fraction(20), sound=True)
+    ir = write_video(tmp_path / "ir.mkv", colors(8), rate=Fraction(8))
+    vi = write_video(tmp_path / "vi.mp4", colors(24), rate=Fraction(20), sound=True)
     out = tmp_path / "out" / "fused.mp4"
     args = ("fuse", ir, vi, "-o", out, "--model", weights)
     result = run(*args)
@@ -63,8 +63,8 @@ def test_folders_and_patterns_make_a_video(tmp_path: Path, weights: Path) -> Non
 
 
 def test_a_folder_for_the_output(tmp_path: Path, weights: Path) -> None:
-    ir = write_video(tmp_path / "a.mp4", colours(3), rate=Fraction(8))
-    vi = write_video(tmp_path / "b.mp4", colours(3), rate=Fraction(8))
+    ir = write_video(tmp_path / "a.mp4", colors(3), rate=Fraction(8))
+    vi = write_video(tmp_path / "b.mp4", colors(3), rate=Fraction(8))
     (tmp_path / "o").mkdir()
     assert run("fuse", ir, vi, "-o", tmp_path / "o", "-m", weights).returncode == 0
     assert [p.name for p in (tmp_path / "o").iterdir()] == ["b.mp4"]
@@ -72,11 +72,11 @@ def test_a_folder_for_the_output(tmp_path: Path, weights: Path) -> None:
 
 def test_bad_input_is_one_line(tmp_path: Path, weights: Path) -> None:
     make_fuser = partial(Fuser, weights, device="cpu")
-    ir = write_video(tmp_path / "ir.mp4", colours(3), rate=Fraction(8))
-    small = write_video(tmp_path / "s.mp4", colours(3, (32, 32)), rate=Fraction(8))
+    ir = write_video(tmp_path / "ir.mp4", colors(3), rate=Fraction(8))
+    small = write_video(tmp_path / "s.mp4", colors(3, (32, 32)), rate=Fraction(8))
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(ir.read_bytes()[:300])
-    write_image(tmp_path / "images" / "a.png", colours(1)[0])
+    write_image(tmp_path / "images" / "a.png", colors(1)[0])
     out = tmp_path / "o" / "x.mp4"
     for vi, message in (
         (small, "register or resize"),
@@ -98,7 +98,7 @@ def test_bad_input_is_one_line(tmp_path: Path, weights: Path) -> None:
 
 
 def test_ctrl_c_leaves_nothing(tmp_path: Path, weights: Path) -> None:
-    frames = colours(30, (240, 320))
+    frames = colors(30, (240, 320))
     ir = write_video(tmp_path / "ir.mp4", frames * 10, rate=Fraction(30))
     out = tmp_path / "o" / "x.mp4"
     command = [sys.executable, "-m", "mma_unet.cli.main", "fuse", ir, ir, "-o", out, "-m", weights]

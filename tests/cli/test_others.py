@@ -12,9 +12,9 @@ from mma_unet import Fuser, score
 from mma_unet.cli.main import app
 from mma_unet.data import read_image
 from mma_unet.data.images import luminance
-from mma_unet.data.scene import Scene, render_scene
 from mma_unet.errors import InputError
 from mma_unet.models import shipped_models
+from mma_unet.scene import Scene, render_scene
 
 
 @pytest.fixture(scope="module")

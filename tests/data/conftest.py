@@ -27,10 +27,10 @@ def make_pairs(tmp_path: Path) -> MakePairs:
         rng = np.random.default_rng(seed)
         top = np.iinfo(dtype).max
         for i in range(count):
-            grey = rng.integers(0, top, size, dtype=dtype, endpoint=True)
-            colour = rng.integers(0, top, (*size, 3), dtype=dtype, endpoint=True)
-            write_image(tmp_path / ir / f"{i}.png", grey)
-            write_image(tmp_path / vi / f"{i}.png", colour)
+            gray = rng.integers(0, top, size, dtype=dtype, endpoint=True)
+            color = rng.integers(0, top, (*size, 3), dtype=dtype, endpoint=True)
+            write_image(tmp_path / ir / f"{i}.png", gray)
+            write_image(tmp_path / vi / f"{i}.png", color)
         return tmp_path / ir, tmp_path / vi
 
     return make

@@ -9,10 +9,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from mma_unet.data import datasets
-from mma_unet.data.datasets import PairedImages, grey_image, mix
+from mma_unet.data.datasets import PairedImages, gray_image, mix
 from mma_unet.data.images import read_image, write_image
 from mma_unet.data.pairs import Pair, find_pairs
-from mma_unet.data.transforms import CentreCrop, PairedAugment
+from mma_unet.data.transforms import CenterCrop, PairedAugment
 from mma_unet.errors import InputError
 
 MakePairs = Callable[..., tuple[Path, Path]]
@@ -24,31 +24,31 @@ def _stack(items: Sequence[datasets.Item]) -> torch.Tensor:
 
 def test_an_item(make_pairs: MakePairs) -> None:
     pairing = find_pairs(*make_pairs())
-    grey, colour = PairedImages(pairing), PairedImages(pairing.pairs, channels=3)
+    gray, color = PairedImages(pairing), PairedImages(pairing.pairs, channels=3)
     rgb = read_image(pairing.pairs[1].vi)
-    assert grey[1]["name"] == "1"
-    assert grey[1]["ir"].shape == grey[1]["vi"].shape == (1, 24, 32)
-    assert grey[1]["ir"].dtype == grey[1]["vi"].dtype == torch.float32
+    assert gray[1]["name"] == "1"
+    assert gray[1]["ir"].shape == gray[1]["vi"].shape == (1, 24, 32)
+    assert gray[1]["ir"].dtype == gray[1]["vi"].dtype == torch.float32
     np.testing.assert_array_equal(
-        grey[1]["ir"][0].numpy(), read_image(pairing.pairs[1].ir).astype(np.float32) / 255
+        gray[1]["ir"][0].numpy(), read_image(pairing.pairs[1].ir).astype(np.float32) / 255
     )
     np.testing.assert_array_equal(
-        colour[1]["vi"].numpy(), rgb.transpose(2, 0, 1).astype(np.float32) / 255
+        color[1]["vi"].numpy(), rgb.transpose(2, 0, 1).astype(np.float32) / 255
     )
     expected = rgb.astype(np.float64) @ [0.299, 0.587, 0.114] / 255
-    assert np.abs(grey[1]["vi"][0].numpy() - expected).max() < 0.6 / 255
+    assert np.abs(gray[1]["vi"][0].numpy() - expected).max() < 0.6 / 255
 
 
 def test_sixteen_bits_keep_their_depth(make_pairs: MakePairs) -> None:
     pairing = find_pairs(*make_pairs(count=1, dtype="uint16"))
     stored = read_image(pairing.pairs[0].ir)
-    for transform in (None, CentreCrop(24)):
+    for transform in (None, CenterCrop(24)):
         ir = PairedImages(pairing, transform=transform)[0]["ir"][0].numpy()
         assert len(np.unique(ir)) > 300, "more levels than eight bits have"
         assert np.isin(np.floor(ir * 65535 + 0.5).astype(np.uint16), stored).all()
 
 
-def test_colour_ir_and_grey_vi(tmp_path: Path) -> None:
+def test_color_ir_and_gray_vi(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     write_image(tmp_path / "ir.png", rng.integers(0, 255, (8, 9, 3), dtype=np.uint8))
     write_image(tmp_path / "vi.png", rng.integers(0, 255, (8, 9), dtype=np.uint8))
@@ -153,22 +153,22 @@ def test_mix(make_pairs: MakePairs) -> None:
 
 def test_bad_mixes(make_pairs: MakePairs) -> None:
     pairing = find_pairs(*make_pairs())
-    grey, colour = PairedImages(pairing), PairedImages(pairing, channels=3)
+    gray, color = PairedImages(pairing), PairedImages(pairing, channels=3)
     with pytest.raises(InputError, match="nothing to mix"):
         mix([])
     with pytest.raises(InputError, match="cannot be mixed"):
-        mix([grey, colour])
+        mix([gray, color])
     for weights in ([1.0], [1.0, 0.0], [1.0, float("nan")]):
         with pytest.raises(InputError, match="mixing weights"):
-            mix([grey, grey], weights)
+            mix([gray, gray], weights)
 
 
-def test_a_tensor_as_the_grey_image_it_was_read_from(make_pairs: MakePairs) -> None:
+def test_a_tensor_as_the_gray_image_it_was_read_from(make_pairs: MakePairs) -> None:
     pairing = find_pairs(*make_pairs())
     item, stored = PairedImages(pairing)[0], read_image(pairing.pairs[0].ir)
     assert stored.ndim == 2
     for tensor in (item["ir"], item["ir"][None], item["ir"][0]):
-        np.testing.assert_array_equal(grey_image(tensor), stored)
-    assert grey_image(item["ir"][:, :, :1]).shape == (24, 1)
+        np.testing.assert_array_equal(gray_image(tensor), stored)
+    assert gray_image(item["ir"][:, :, :1]).shape == (24, 1)
     with pytest.raises(RuntimeError):  # not one plane
-        grey_image(item["ir"].expand(3, -1, -1))
+        gray_image(item["ir"].expand(3, -1, -1))

@@ -37,7 +37,7 @@ def test_round_trip_keeps_every_sample(
     tmp_path: Path, shape: tuple[int, ...], dtype: str, suffix: str
 ) -> None:
     if suffix == ".webp" and len(shape) == 2:
-        pytest.skip("WebP has no grey images")
+        pytest.skip("WebP has no gray images")
     array = _random(shape, dtype)
     path = tmp_path / f"image{suffix}"
     write_image(path, array)
@@ -58,9 +58,9 @@ def test_alpha_is_dropped_and_equal_channels_stay(tmp_path: Path) -> None:
     rgba = _random((5, 6, 4), "uint8")
     cv2.imwrite(str(tmp_path / "rgba.png"), rgba)
     np.testing.assert_array_equal(read_image(tmp_path / "rgba.png"), rgba[..., 2::-1])
-    grey3 = np.repeat(_random((5, 6, 1), "uint8"), 3, axis=2)
-    write_image(tmp_path / "grey3.png", grey3)
-    assert read_image(tmp_path / "grey3.png").shape == (5, 6, 3)
+    gray3 = np.repeat(_random((5, 6, 1), "uint8"), 3, axis=2)
+    write_image(tmp_path / "gray3.png", gray3)
+    assert read_image(tmp_path / "gray3.png").shape == (5, 6, 3)
 
 
 def test_exif_orientation_is_ignored(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_from_float_clips_and_rounds_half_up() -> None:
 def test_luminance_is_bt601(dtype: str) -> None:
     rgb = _random((6, 7, 3), dtype)
     expected = rgb.astype(np.float64) @ [0.299, 0.587, 0.114]
-    grey = luminance(rgb)
-    assert grey.dtype == rgb.dtype
-    assert np.abs(grey - expected).max() <= (1e-5 if dtype == "float32" else 0.51)
-    assert luminance(grey) is grey
+    gray = luminance(rgb)
+    assert gray.dtype == rgb.dtype
+    assert np.abs(gray - expected).max() <= (1e-5 if dtype == "float32" else 0.51)
+    assert luminance(gray) is gray

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mma_unet.data.register import register
-from mma_unet.data.scene import Scene, render_scene
 from mma_unet.errors import InputError
+from mma_unet.scene import Scene, render_scene
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mma_unet.data.transforms import CentreCrop, PairedAugment
+from mma_unet.data.transforms import CenterCrop, PairedAugment
 from mma_unet.errors import InputError
 
 
@@ -57,8 +57,8 @@ def test_the_generator_decides() -> None:
     assert not torch.equal(first, augment(image, image, _generator(6))[0])
 
 
-@pytest.mark.parametrize("transform", [PairedAugment(20), CentreCrop(20)])
-def test_bytes_and_floats_agree(transform: PairedAugment | CentreCrop) -> None:
+@pytest.mark.parametrize("transform", [PairedAugment(20), CenterCrop(20)])
+def test_bytes_and_floats_agree(transform: PairedAugment | CenterCrop) -> None:
     image = torch.randint(0, 256, (3, 30, 40), dtype=torch.uint8, generator=_generator(0))
     from_bytes = transform(image[:1], image, _generator(3))
     from_floats = transform(image[:1] / 255, image / 255, _generator(3))
@@ -67,10 +67,10 @@ def test_bytes_and_floats_agree(transform: PairedAugment | CentreCrop) -> None:
         torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("transform", [PairedAugment(64), CentreCrop(64)])
+@pytest.mark.parametrize("transform", [PairedAugment(64), CenterCrop(64)])
 @pytest.mark.parametrize("size", [(20, 90), (90, 20), (63, 63), (1, 1)])
 def test_images_smaller_than_the_crop(
-    transform: PairedAugment | CentreCrop, size: tuple[int, int]
+    transform: PairedAugment | CenterCrop, size: tuple[int, int]
 ) -> None:
     image = torch.rand(1, *size)
     ir, vi = transform(image, image.repeat(3, 1, 1), _generator(0))
@@ -85,14 +85,14 @@ def test_shrinking_is_antialiased() -> None:
     assert (crop - 0.5).abs().max() < 0.1
 
 
-def test_centre_crop_takes_the_centre() -> None:
+def test_center_crop_takes_the_center() -> None:
     image = _coordinates(51, 71)
-    crop, _ = CentreCrop(11)(image, image)
+    crop, _ = CenterCrop(11)(image, image)
     assert torch.equal(crop, image[:, 20:31, 30:41])
 
 
-@pytest.mark.parametrize("transform", [PairedAugment(8), CentreCrop(8)])
-def test_sizes_that_differ(transform: PairedAugment | CentreCrop) -> None:
+@pytest.mark.parametrize("transform", [PairedAugment(8), CenterCrop(8)])
+def test_sizes_that_differ(transform: PairedAugment | CenterCrop) -> None:
     with pytest.raises(InputError, match="one size"):
         transform(torch.rand(1, 10, 10), torch.rand(1, 10, 11))
 
@@ -109,7 +109,7 @@ def test_settings_that_make_no_sense() -> None:
     with pytest.raises(InputError, match="degrade"):
         PairedAugment(8, degrade=1.5)
     with pytest.raises(InputError, match="crop size"):
-        CentreCrop(0)
+        CenterCrop(0)
 
 
 def test_zoom_cuts_larger_and_smaller_windows_of_one_shape() -> None:

@@ -1,4 +1,4 @@
-"""Reading and writing videos: times, rotation, colour, sound, and whole files only."""
+"""Reading and writing videos: times, rotation, color, sound, and whole files only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from tests.videos import colours, sound_packets, write_video
+from tests.videos import colors, sound_packets, write_video
 
 from mma_unet.data import write_image
 from mma_unet.data.video import ImageSequence, VideoFile, expand_pattern, is_live, is_video
@@ -17,36 +17,36 @@ from mma_unet.errors import InputError
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", colours(12), rate=Fraction(30000, 1001))
+    path = write_video(tmp_path / "a.mp4", colors(12), rate=Fraction(30000, 1001))
     with VideoFile(str(path)) as video:
         assert (video.frames, video.rate, video.live) == (12, Fraction(30000, 1001), False)
         frames = list(video)
     times = [float(frame.time) for frame in frames]
     np.testing.assert_allclose(times, np.arange(12) * 1001 / 30000, atol=1e-3)
-    for frame, expected in zip(frames, colours(12), strict=True):
+    for frame, expected in zip(frames, colors(12), strict=True):
         assert np.abs(frame.pixels.astype(int) - expected).mean() < 3
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"])
 def test_every_format(suffix: str, tmp_path: Path) -> None:
-    path = write_video(tmp_path / f"a{suffix}", colours(5), rate=Fraction(25))
+    path = write_video(tmp_path / f"a{suffix}", colors(5), rate=Fraction(25))
     with VideoFile(str(path)) as video:
         frames = [frame.pixels for frame in video]
     assert len(frames) == 5
-    assert np.abs(frames[2].astype(int) - colours(5)[2]).mean() < 6
+    assert np.abs(frames[2].astype(int) - colors(5)[2]).mean() < 6
 
 
-def test_odd_sizes_and_grey(tmp_path: Path) -> None:
-    grey = [np.full((33, 47), level, np.uint8) for level in (10, 120, 250)]
-    path = write_video(tmp_path / "a.mp4", grey, rate=Fraction(10))
+def test_odd_sizes_and_gray(tmp_path: Path) -> None:
+    gray = [np.full((33, 47), level, np.uint8) for level in (10, 120, 250)]
+    path = write_video(tmp_path / "a.mp4", gray, rate=Fraction(10))
     with VideoFile(str(path)) as video:
         frames = [frame.pixels for frame in video]
     assert frames[0].shape == (33, 47, 3)
-    for frame, expected in zip(frames, grey, strict=True):
+    for frame, expected in zip(frames, gray, strict=True):
         assert np.abs(frame.astype(int) - expected[..., None]).max() <= 3
 
 
-def test_hd_colours_survive(tmp_path: Path) -> None:
+def test_hd_colors_survive(tmp_path: Path) -> None:
     """From 720 lines on the matrix is BT.709, on both ways."""
     red = np.zeros((720, 32, 3), np.uint8)
     red[..., 0] = 200
@@ -78,10 +78,10 @@ def test_rotation_is_obeyed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("late", [False, True])
 def test_sound_is_copied_packet_by_packet_and_cut(late: bool, tmp_path: Path) -> None:
-    source = write_video(tmp_path / "s.mp4", colours(30), rate=Fraction(30), sound=True, late=late)
+    source = write_video(tmp_path / "s.mp4", colors(30), rate=Fraction(30), sound=True, late=late)
     path = tmp_path / "o.mp4"
     writer = VideoWriter(path, Fraction(30), Fraction(1, 30), sound=str(source))
-    for index, pixels in enumerate(colours(15)):
+    for index, pixels in enumerate(colors(15)):
         writer.write(Fraction(index, 30), pixels)
     writer.finish()
     before, after = sound_packets(source), sound_packets(path)
@@ -100,17 +100,17 @@ def test_sound_is_copied_packet_by_packet_and_cut(late: bool, tmp_path: Path) ->
 
 
 def test_a_format_that_cannot_hold_the_sound(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "s.mp4", colours(3), rate=Fraction(30), sound=True)
+    source = write_video(tmp_path / "s.mp4", colors(3), rate=Fraction(30), sound=True)
     writer = VideoWriter(tmp_path / "o.webm", Fraction(30), Fraction(1, 30), sound=str(source))
     with pytest.raises(InputError, match=r"cannot hold the aac sound .*--no-audio"):
-        writer.write(Fraction(0), colours(1)[0])
+        writer.write(Fraction(0), colors(1)[0])
     writer.abort()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s.mp4"]
 
 
 def test_nothing_is_left_of_an_aborted_video(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "o.mp4", Fraction(30), Fraction(1, 30))
-    writer.write(Fraction(0), colours(1)[0])
+    writer.write(Fraction(0), colors(1)[0])
     writer.abort()
     assert not list(tmp_path.iterdir())
     with pytest.raises(InputError, match="end its name in"):
@@ -121,7 +121,7 @@ def test_nothing_is_left_of_an_aborted_video(tmp_path: Path) -> None:
 
 
 def test_bad_files_are_one_sentence(tmp_path: Path) -> None:
-    whole = write_video(tmp_path / "a.mp4", colours(20), rate=Fraction(30)).read_bytes()
+    whole = write_video(tmp_path / "a.mp4", colors(20), rate=Fraction(30)).read_bytes()
     bad = {"empty": b"", "text": b"hello" * 99, "cut": whole[: len(whole) // 2]}
     for name, data in bad.items():
         path = tmp_path / f"{name}.mp4"

@@ -12,7 +12,7 @@ from mma_unet import Fuser, InputError
 from mma_unet.data import read_image, write_image
 from mma_unet.models import MMAUNet, ablation
 
-GREY = (0.299, 0.587, 0.114)
+GRAY = (0.299, 0.587, 0.114)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_arrays_keep_shape_and_type(fuser: Fuser, pair: tuple[np.ndarray, ...]) 
     assert floats.max() <= 1
 
 
-def test_sixteen_bits_are_not_quantised_to_eight(pair: tuple[np.ndarray, ...]) -> None:
+def test_sixteen_bits_are_not_quantized_to_eight(pair: tuple[np.ndarray, ...]) -> None:
     ir = np.full((32, 32), 1000, np.uint16)
     vi = np.full((32, 32), 2001, np.uint16)
     fused = Fuser(_Average(ablation("E1", width=1)), device="cpu")(ir, vi)
@@ -74,10 +74,10 @@ def test_tensors_keep_their_type(fuser: Fuser, dtype: torch.dtype) -> None:
     assert (fused.dtype, fused.shape) == (dtype, (3, 32, 48))
 
 
-def test_alpha_is_dropped_and_grey_stays_grey(pair: tuple[np.ndarray, ...]) -> None:
+def test_alpha_is_dropped_and_gray_stays_gray(pair: tuple[np.ndarray, ...]) -> None:
     ir, vi = pair
     network = _Average(ablation("E1", width=1, in_channels=3))
-    rgb = Fuser(network, device="cpu", colour="rgb")
+    rgb = Fuser(network, device="cpu", color="rgb")
     with_alpha = np.dstack([vi, np.full_like(ir, 7)])
     np.testing.assert_array_equal(rgb(ir, with_alpha), rgb(ir, vi))
     assert np.asarray(rgb(ir, vi[..., 0])).shape == ir.shape
@@ -97,11 +97,11 @@ def test_luminance_is_fused_and_chroma_is_that_of_vi(pair: tuple[np.ndarray, ...
     average = Fuser(_Average(ablation("E1", width=1)), device="cpu")
     fused = np.asarray(average(ir, (vi / 255).astype(np.float32)))
     visible = vi / 255
-    expected = (ir / 255 + visible @ GREY) / 2
+    expected = (ir / 255 + visible @ GRAY) / 2
     inside = ((fused > 0) & (fused < 1)).all(axis=2)  # not clipped
     assert inside.mean() > 0.5
-    np.testing.assert_allclose((fused @ GREY)[inside], expected[inside], atol=1e-5)
-    chroma = fused - (fused @ GREY)[..., None] - (visible - (visible @ GREY)[..., None])
+    np.testing.assert_allclose((fused @ GRAY)[inside], expected[inside], atol=1e-5)
+    chroma = fused - (fused @ GRAY)[..., None] - (visible - (visible @ GRAY)[..., None])
     np.testing.assert_allclose(chroma[inside], 0, atol=1e-5)
 
 
@@ -109,7 +109,7 @@ def test_gray_gives_the_luminance(pair: tuple[np.ndarray, ...]) -> None:
     ir, vi = pair
     average = Fuser(_Average(ablation("E1", width=1)), device="cpu", gray=True)
     fused = np.asarray(average(ir, vi))
-    expected = np.floor((ir + vi @ GREY) / 2 + 0.5)
+    expected = np.floor((ir + vi @ GRAY) / 2 + 0.5)
     assert fused.shape == ir.shape
     np.testing.assert_allclose(fused, expected, atol=1)
 
@@ -118,13 +118,13 @@ def test_three_channel_models_take_luminance_or_rgb(pair: tuple[np.ndarray, ...]
     ir, vi = pair
     network = _Average(ablation("E1", width=1, in_channels=3))
     as_luminance = Fuser(network, device="cpu")(ir, vi)
-    as_rgb = np.asarray(Fuser(network, device="cpu", colour="rgb")(ir, vi))
+    as_rgb = np.asarray(Fuser(network, device="cpu", color="rgb")(ir, vi))
     assert np.asarray(as_luminance).shape == vi.shape
     np.testing.assert_allclose(
         as_rgb, np.floor((ir[..., None] + vi.astype(float)) / 2 + 0.5), atol=1
     )
     with pytest.raises(InputError, match="three-channel model"):
-        Fuser(_Average(ablation("E1", width=1)), colour="rgb")
+        Fuser(_Average(ablation("E1", width=1)), color="rgb")
 
 
 def test_batches_equal_single_pairs_whatever_the_sizes(fuser: Fuser) -> None:
@@ -184,8 +184,8 @@ def test_bad_options_are_refused(weights: Path) -> None:
     for device in ("gpu7", "meta", "mps"):
         with pytest.raises(InputError, match="use auto, cpu or cuda"):
             Fuser(weights, device=device)
-    with pytest.raises(InputError, match="colour must be"):
-        Fuser(weights, colour="lab")
+    with pytest.raises(InputError, match="color must be"):
+        Fuser(weights, color="lab")
     with pytest.raises(InputError, match="ir_range must be"):
         Fuser(weights, ir_range="half")
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mma_unet import Fuser, InputError
-from mma_unet.inference import quantise as quantising
+from mma_unet.inference import quantize as quantizing
 from mma_unet.inference.export import FORMATS, TOLERANCE, export_model, largest_difference
 from mma_unet.inference.runtimes import base, choose, has_native_bf16, make_runtime, read_exported
 from mma_unet.inference.runtimes.with_openvino import OpenVINORuntime
@@ -117,8 +117,8 @@ def test_bf16_is_close_to_fp32(name: str) -> None:
     need(name)
     if not has_native_bf16():
         pytest.skip("this CPU has no bf16")
-    from mma_unet.data.scene import render_scene
     from mma_unet.metrics import score
+    from mma_unet.scene import render_scene
 
     scene = render_scene(96, 128, seed=3)
     reference, half = (
@@ -137,9 +137,9 @@ def test_bf16_is_close_to_fp32(name: str) -> None:
 def test_int8_keeps_within_its_bound(kind: str, tmp_path: Path) -> None:
     need(kind)
     if kind == "openvino":
-        pytest.importorskip("nncf", reason="needs nncf of the extra quantise")
+        pytest.importorskip("nncf", reason="needs nncf of the extra quantize")
     from mma_unet.data import find_pairs, write_image
-    from mma_unet.data.scene import render_scene
+    from mma_unet.scene import render_scene
 
     for seed in range(4):
         scene = render_scene(64, 96, seed=seed, supersample=1)
@@ -155,7 +155,7 @@ def test_int8_keeps_within_its_bound(kind: str, tmp_path: Path) -> None:
     assert about["quality"]["after"] == report.quality.after
     fuser = Fuser(target, device="cpu", gray=True)
     assert fuser.runtime.precision == "int8"
-    again = quantising.quality(fuser, pairs[3:])
+    again = quantizing.quality(fuser, pairs[3:])
     assert again == pytest.approx(report.quality.after, rel=1e-3)
     with pytest.raises(InputError, match="is an int8 model"):
         Fuser(target, device="cpu", precision="fp32")

@@ -31,7 +31,7 @@ CONFIGS = {
     "blend": replace(BASE, head="blend", downsampling="unshuffle"),
     "bands": replace(BASE, head="bands", downsampling="unshuffle"),
     "one level": replace(BASE, pairing=((1, 1),)),
-    "colour": replace(BASE, in_channels=3),
+    "color": replace(BASE, in_channels=3),
 }
 
 
@@ -45,7 +45,7 @@ def network(config: MMAUNetConfig) -> MMAUNet:
             model(
                 torch.rand(2, config.in_channels, 64, 64), torch.rand(2, config.in_channels, 64, 64)
             )
-        model.decoder.to_image.weight *= 20  # an untrained network is nearly grey
+        model.decoder.to_image.weight *= 20  # an untrained network is nearly gray
     return fold(model)
 
 
@@ -87,7 +87,7 @@ def test_the_halo_is_what_the_network_sees(name: str) -> None:
     margin, multiple = halo(model.config), model.config.size_multiple
     side = 2 * margin + 4 * multiple
     ir, vi = images(model.config, side, side)
-    centre = margin + 2 * multiple
+    center = margin + 2 * multiple
     with torch.inference_mode():
         gates = [torch.rand(1, c, 1, 1) for c in model.config.channels[: model.config.ir_depth]]
         gates = gates if model.config.guided else []
@@ -98,9 +98,9 @@ def test_the_halo_is_what_the_network_sees(name: str) -> None:
         before = model.decode(model.mix(ir, vi, gates), attention)
         for distance, reaches in ((margin + multiple, False), (margin // 4, True)):
             changed = vi.clone()
-            changed[..., : centre - distance] = torch.rand(())
+            changed[..., : center - distance] = torch.rand(())
             after = model.decode(model.mix(ir, changed, gates), attention)
-            core = (..., slice(centre, None), slice(centre, centre + multiple))
+            core = (..., slice(center, None), slice(center, center + multiple))
             assert bool((after[core] != before[core]).any()) == reaches
 
 
@@ -124,13 +124,13 @@ def test_plans_cover_once_and_stay_aligned(size: tuple[int, int], limit: int) ->
     assert (seen == 1).all()
 
 
-@pytest.mark.parametrize("colour", ["luminance", "rgb"])
+@pytest.mark.parametrize("color", ["luminance", "rgb"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_fuser_with_little_memory_equals_fuser_with_much(
-    colour: str, dtype: type, monkeypatch: pytest.MonkeyPatch
+    color: str, dtype: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A size that is no multiple of 16, grey and colour, tiles forced by --max-memory."""
-    model = network(CONFIGS["colour"])
+    """A size that is no multiple of 16, gray and color, tiles forced by --max-memory."""
+    model = network(CONFIGS["color"])
     rng = np.random.default_rng(0)
     top = np.iinfo(dtype).max
     ir = (rng.random((213, 307)) * np.linspace(0, top, 307)).astype(dtype)
@@ -139,8 +139,8 @@ def test_fuser_with_little_memory_equals_fuser_with_much(
     budget = peak_bytes(model, 200, 200)
     for ir_range in ("full", "auto"):
         same: dict[str, Any] = {"device": "cpu", "precision": "fp32", "ir_range": ir_range}
-        whole = Fuser(model, colour=colour, max_memory="100GB", **same)
-        tiled = Fuser(model, colour=colour, **same)
+        whole = Fuser(model, color=color, max_memory="100GB", **same)
+        tiled = Fuser(model, color=color, **same)
         tiled.on_tile = lambda done, total: steps.append((done, total))
         for sources in (
             (ir, vi),

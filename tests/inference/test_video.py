@@ -17,7 +17,7 @@ from mma_unet.inference import Fuser
 from mma_unet.inference.flicker import FlickerMeter, Steadier
 from mma_unet.inference.pipeline import Ahead, Behind
 from mma_unet.inference.video import fuse_video, pair_in_time
-from tests.videos import colours, write_video
+from tests.videos import colors, write_video
 
 BLANK = np.zeros((2, 2, 3), np.uint8)
 
@@ -73,7 +73,7 @@ def test_uneven_times_and_ties() -> None:
 
 
 def test_a_video_equals_its_frames_fused_one_by_one(tmp_path: Path, weights: Path) -> None:
-    ir, vi = colours(6), [255 - frame for frame in colours(6)]
+    ir, vi = colors(6), [255 - frame for frame in colors(6)]
     fuser = Fuser(weights, device="cpu")
     result = fuse_video(
         fuser, Frames(ir), Frames(vi), tmp_path / "o.mp4", steady=False, batch_size=4
@@ -87,7 +87,7 @@ def test_a_video_equals_its_frames_fused_one_by_one(tmp_path: Path, weights: Pat
 
 def test_frames_are_not_read_far_ahead(tmp_path: Path, weights: Path) -> None:
     """However long the video, only so many frames are decoded before they are fused."""
-    ir, vi = Frames(colours(60)), Frames(colours(60))
+    ir, vi = Frames(colors(60)), Frames(colors(60))
     lead: list[int] = []
     fuse_video(
         Fuser(weights, device="cpu"), ir, vi, tmp_path / "o.mp4",
@@ -131,13 +131,13 @@ def test_flicker_ignores_fades_and_small_movers() -> None:
 
 def test_different_sizes_and_kinds_leave_nothing(tmp_path: Path, weights: Path) -> None:
     fuser, out = Fuser(weights, device="cpu"), tmp_path / "o.mp4"
-    small = [frame[:16] for frame in colours(3)]
+    small = [frame[:16] for frame in colors(3)]
     with pytest.raises(InputError, match="48x16 and memory is 48x32 pixels: register or resize"):
-        fuse_video(fuser, Frames(small), Frames(colours(3)), out)
+        fuse_video(fuser, Frames(small), Frames(colors(3)), out)
     with pytest.raises(InputError, match="two cameras or two files"):
-        fuse_video(fuser, Frames(colours(3), live=True), Frames(colours(3)), out)
+        fuse_video(fuser, Frames(colors(3), live=True), Frames(colors(3)), out)
     with pytest.raises(InputError, match="share no frame"):
-        fuse_video(fuser, Frames([]), Frames(colours(3)), out)
+        fuse_video(fuser, Frames([]), Frames(colors(3)), out)
     assert not list(tmp_path.iterdir())
 
 
@@ -149,11 +149,11 @@ def test_ctrl_c_drops_a_file_and_keeps_a_recording(tmp_path: Path, weights: Path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fuse_video(fuser, Frames(colours(9)), Frames(colours(9)), out, on_frame=stop)
+        fuse_video(fuser, Frames(colors(9)), Frames(colors(9)), out, on_frame=stop)
     assert not list(tmp_path.iterdir())
     assert threading.active_count() < 10
     for name, count in (("ir", 40), ("vi", 40)):
-        write_video(tmp_path / f"{name}.mp4", colours(count), rate=Fraction(25))
+        write_video(tmp_path / f"{name}.mp4", colors(count), rate=Fraction(25))
     with (
         VideoFile(str(tmp_path / "ir.mp4"), live=True) as ir,
         VideoFile(str(tmp_path / "vi.mp4"), live=True) as vi,
@@ -165,7 +165,7 @@ def test_ctrl_c_drops_a_file_and_keeps_a_recording(tmp_path: Path, weights: Path
 
 def test_seconds_limit_a_video(tmp_path: Path, weights: Path) -> None:
     result = fuse_video(
-        Fuser(weights, device="cpu"), Frames(colours(20)), Frames(colours(20)),
+        Fuser(weights, device="cpu"), Frames(colors(20)), Frames(colors(20)),
         tmp_path / "o.mp4", seconds=0.2, batch_size=2,
     )  # fmt: skip
     assert result.frames == 5

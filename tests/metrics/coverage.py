@@ -71,7 +71,7 @@ COVERED: dict[str, Cover] = {
     "MI_sum_log2": Cover("mi_evalrepo", 1e-10),
     "MI_sum_nats_f64": Cover("mi_nats", 1e-10),
     "MI_f32": Cover("mi_nats", _SINGLE),
-    "VIFB_MI_nats_normalised": Cover("mi_vifb", 1e-10),
+    "VIFB_MI_nats_normalized": Cover("mi_vifb", 1e-10),
     "ZOO_NMI": Cover("nmi_zoo", 2e-8),
     "Qmi": Cover("qmi", 1e-10),
     "Qte": Cover("qte", 1e-10),
@@ -134,8 +134,8 @@ LOOSER: dict[tuple[str, str], float] = {
 """METRICS.md section 6 allows Qcb 1e-7 on the case with flat areas."""
 
 NOT_COVERED: dict[str, str] = {
-    "MEF_SSIM": "index for multi-exposure fusion; its code's licence restricts rewriting",
-    "MEF_MS_SSIM": "index for multi-exposure fusion; its code's licence restricts rewriting",
+    "MEF_SSIM": "index for multi-exposure fusion; its code's license restricts rewriting",
+    "MEF_MS_SSIM": "index for multi-exposure fusion; its code's license restricts rewriting",
     "FMI_edge_w3_octaveedge": "rests on Octave's own thresholded edge(), equal to no other program",
     "VIFvec_sum": "wavelet-domain VIF needs a steerable pyramid; nobody's IVIF table uses it",
     "VIFvec_mean_unit": "wavelet-domain VIF fed 0..1 images by mistake",

@@ -55,7 +55,7 @@ def test_psnr_mse_and_entropies_are_those_of_scikit_image(case: str) -> None:
     assert ours("en", case) == pytest.approx(shannon_entropy(fused), abs=1e-10)
 
 
-def test_mutual_information_agrees_with_scikit_images_normalised_one() -> None:
+def test_mutual_information_agrees_with_scikit_images_normalized_one() -> None:
     case = CASES[1]
     ir, vi, fused = load(case)
     total = 0.0

@@ -204,13 +204,13 @@ def test_vif_qabf_and_qcb_can_be_climbed() -> None:
     for name in ("vif", "ssim", "psnr", "qabf", "qcb"):
         fused = torch.full_like(ir, 0.5) + 0.01 * torch.randn_like(ir)
         fused.requires_grad_()
-        optimiser = torch.optim.Adam([fused], lr=0.02)
+        optimizer = torch.optim.Adam([fused], lr=0.02)
         values = []
         for _ in range(15):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             value = METRICS[name].function(fused.clamp(0, 1), ir, vi)
             (-value).sum().backward()
-            optimiser.step()
+            optimizer.step()
             values.append(value.item())
         assert values[-1] > values[0] + 0.02, name
 

@@ -1,4 +1,4 @@
-"""Scores of 8-bit images: suites, colour, bad input, and metrics that are not defined."""
+"""Scores of 8-bit images: suites, color, bad input, and metrics that are not defined."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def test_order_of_the_three_images_matters() -> None:
     assert score(fused, ir, vi, "vif_ir")["VIF_ir"] == score(fused, vi, ir, "vif_vi")["VIF_vi"]
 
 
-def test_colour_is_reduced_to_rounded_luminance() -> None:
+def test_color_is_reduced_to_rounded_luminance() -> None:
     ir, vi, fused = load("S02_noise_avg_64x64")
-    colour = np.stack([fused, vi, ir], axis=2)
+    color = np.stack([fused, vi, ir], axis=2)
     gray = np.floor(
         (299 * fused.astype(int) + 587 * vi.astype(int) + 114 * ir.astype(int)) / 1000 + 0.5
     ).astype(np.uint8)
-    assert score(colour, ir, vi) == score(gray, ir, vi)
+    assert score(color, ir, vi) == score(gray, ir, vi)
     same = np.repeat(fused[..., None], 3, axis=2)
     assert score(same, ir, vi) == score(fused, ir, vi)
 

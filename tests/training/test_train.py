@@ -260,7 +260,7 @@ def test_two_processes_follow_the_curve_of_one(data: Path, tmp_path: Path) -> No
         ({"vi": {"lr": "fast"}}, "vi: lr: give a number, not 'fast'"),
         ({"vi": {"epochs": 0}}, "epochs must be at least 1"),
         ({"vi": {"metrics": {"vif": 1}}}, "belong to the fusion stage"),
-        ({"fusion": {"metrics": {"vfi": 1}}}, "metric 'vfi' cannot be optimised"),
+        ({"fusion": {"metrics": {"vfi": 1}}}, "metric 'vfi' cannot be optimized"),
         ({"precision": "8-bit"}, "precision must be one of"),
         ({"start": "nowhere.safetensors"}, "fusion stage only|no such weights"),
         ({"model": "huge"}, "unknown preset 'huge'"),

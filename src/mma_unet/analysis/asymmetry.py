@@ -16,19 +16,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mma_unet.analysis.ablation import METRICS, spread
 from mma_unet.analysis.cka import MinibatchCKA, gram
-from mma_unet.analysis.study import Job, Outcome, Study, read_curve
-from mma_unet.data import CentreCrop, Pair, PairedImages
+from mma_unet.data import CenterCrop, Pair, PairedImages
 from mma_unet.errors import InputError
 from mma_unet.models import IRUNet, VIUNet
 from mma_unet.models.soft import OFFSETS, offset_pairing
+from mma_unet.training.ablation import METRICS, spread
 from mma_unet.training.pairing import PairingChoice
+from mma_unet.training.study import Job, Outcome, Study, read_curve
 
 __all__ = [
     "Judgement",
     "SearchResult",
-    "centred",
+    "centered",
     "choose_by_cka",
     "composite",
     "cross_cka",
@@ -62,7 +62,7 @@ def cross_cka(vi_unet: VIUNet, ir_unet: IRUNet, pairs: Sequence[Pair]) -> Tensor
         raise InputError(f"CKA of {len(pairs)} pairs tells nothing; train on at least 4")
     pairs = pairs[:: max(len(pairs) // _LIMIT, 1)][:_LIMIT]
     channels = vi_unet.config.in_channels
-    images = PairedImages(pairs, channels=1, transform=CentreCrop(_SIDE))
+    images = PairedImages(pairs, channels=1, transform=CenterCrop(_SIDE))
     total = MinibatchCKA()
     networks = vi_unet.eval(), ir_unet.eval()
     for start in range(0, len(images), _BATCH):
@@ -82,7 +82,7 @@ def cross_cka(vi_unet: VIUNet, ir_unet: IRUNet, pairs: Sequence[Pair]) -> Tensor
     return total.compute()
 
 
-def centred(matrix: Tensor) -> Tensor:
+def centered(matrix: Tensor) -> Tensor:
     """A CKA matrix less its row and column means: what is particular to each pair of levels.
 
     A level that is like every level of the other modality (the deepest, often) would otherwise be
@@ -95,13 +95,13 @@ def centred(matrix: Tensor) -> Tensor:
 def ridge_offset(matrix: Tensor) -> float:
     """How far the ridge of a CKA matrix lies off its diagonal, in levels; above 0 if IR is deeper.
 
-    In the centred matrix, the best IR level is found for each VI level, and the best VI level for
+    In the centered matrix, the best IR level is found for each VI level, and the best VI level for
     each IR level, both at most two levels away, as the candidates are; the mean of all these
     differences is the offset. Taking both directions lets the ends of the diagonal, where one side
     has nowhere to go, pull neither way.
 
     Args:
-        matrix: `(depth, depth)`, VI levels down, IR levels across, not centred.
+        matrix: `(depth, depth)`, VI levels down, IR levels across, not centered.
 
     Example:
         >>> ridge_offset(torch.eye(5))
@@ -112,7 +112,7 @@ def ridge_offset(matrix: Tensor) -> float:
     """
     levels = torch.arange(len(matrix))
     far = (levels[None, :] - levels[:, None]).abs() > OFFSETS[-1]
-    particular = centred(matrix).masked_fill(far, -math.inf)
+    particular = centered(matrix).masked_fill(far, -math.inf)
     right = (particular.argmax(dim=1) - levels).float()
     down = (levels - particular.argmax(dim=0)).float()
     return float(torch.cat([right, down]).mean())
@@ -209,18 +209,18 @@ def search_result(study: Study, seeds: Sequence[int]) -> SearchResult:
 
 
 def composite(outcomes: Mapping[int, Sequence[Outcome]]) -> dict[int, list[float]]:
-    """One figure per offset and seed: the mean of the five metrics, each standardised.
+    """One figure per offset and seed: the mean of the five metrics, each standardized.
 
-    A metric is centred on its mean over the offsets of the seed, so that a seed that is better
+    A metric is centered on its mean over the offsets of the seed, so that a seed that is better
     throughout tells nothing, and divided by the standard deviation of what is left.
 
     Args:
         outcomes: For each offset, one outcome per seed.
     """
     raw = np.array([[[o.mean(m) for m in METRICS] for o in seeds] for seeds in outcomes.values()])
-    centred = raw - raw.mean(axis=0, keepdims=True)
-    scale = centred.std(axis=(0, 1))
-    table = (centred / np.where(scale > 0, scale, 1.0)).mean(axis=2)
+    centered = raw - raw.mean(axis=0, keepdims=True)
+    scale = centered.std(axis=(0, 1))
+    table = (centered / np.where(scale > 0, scale, 1.0)).mean(axis=2)
     return {offset: row.tolist() for offset, row in zip(outcomes, table, strict=True)}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mma_unet.analysis.asymmetry import SearchResult, centred, composite
+from mma_unet.analysis.asymmetry import SearchResult, centered, composite
 from mma_unet.files import replacing
 from mma_unet.models.soft import OFFSETS
 
@@ -22,7 +22,7 @@ def draw_search(result: SearchResult, path: Path) -> None:
     """Draw one search as SVG: three panels from left to right.
 
     CKA between VI and IR levels, mean over the seeds (numbers), and what of it is particular to
-    each pair of levels (colour, see `centred`); the learned weight of each offset over the epochs,
+    each pair of levels (color, see `centered`); the learned weight of each offset over the epochs,
     mean over the seeds; the composite score of each offset, a dot per seed and a bar for the mean,
     with the choices named.
 
@@ -49,7 +49,7 @@ def draw_search(result: SearchResult, path: Path) -> None:
 
 def _matrix(figure: Any, axes: Any, result: SearchResult) -> None:
     matrix = np.mean([choice.evidence["cka"] for choice in result.cka], axis=0)
-    shades = centred(torch.from_numpy(matrix)).numpy()
+    shades = centered(torch.from_numpy(matrix)).numpy()
     most = abs(shades).max()
     image = axes.imshow(shades, origin="upper", cmap="PuOr", vmin=-most, vmax=most)
     levels = range(len(matrix))

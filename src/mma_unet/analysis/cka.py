@@ -7,7 +7,7 @@ whole data set, so the estimate is taken over minibatches with the unbiased HSIC
 Kornblith, "Do Wide and Deep Networks Learn the Same Things?", 2020, equations 2 to 4; Song et al.,
 "Feature Selection via Dependence Maximization", 2012, equation 5).
 
-The unbiased HSIC of two Gram matrices is the inner product of their U-centred forms (Székely and
+The unbiased HSIC of two Gram matrices is the inner product of their U-centered forms (Székely and
 Rizzo, 2014) over `n (n - 3)`, which is how it is computed here: all pairs of layers come from one
 matrix product, the HSIC of a matrix with itself cannot be negative, and CKA lies in [-1, 1] up to
 rounding. Negative values are estimates of a similarity near 0, and are kept as they are.
@@ -69,7 +69,7 @@ def hsic(k: Tensor, l: Tensor) -> Tensor:  # noqa: E741 - the letters of the pap
     if k.shape != l.shape:
         raise ValueError(f"Gram matrices of shapes {tuple(k.shape)} and {tuple(l.shape)}")
     n = k.shape[-1]
-    return (_u_centred(k) * _u_centred(l)).sum(dim=(-2, -1)) / (n * (n - 3))
+    return (_u_centered(k) * _u_centered(l)).sum(dim=(-2, -1)) / (n * (n - 3))
 
 
 def cka(x: Tensor, y: Tensor, *, unbiased: bool = True) -> Tensor:
@@ -90,8 +90,8 @@ def cka(x: Tensor, y: Tensor, *, unbiased: bool = True) -> Tensor:
     if len(x) != len(y):
         raise ValueError(f"{len(x)} examples beside {len(y)}")
     k, l = gram(x), gram(y)  # noqa: E741
-    centre = _u_centred if unbiased else _centred
-    k, l = centre(k), centre(l)  # noqa: E741
+    center = _u_centered if unbiased else _centered
+    k, l = center(k), center(l)  # noqa: E741
     return _cosine((k * l).sum(), (k * k).sum(), (l * l).sum())
 
 
@@ -131,8 +131,8 @@ class MinibatchCKA:
             ValueError: If the batch is too small or the lists change in length.
         """
         n = len(grams_a[0])
-        a = _u_centred(torch.stack(tuple(grams_a))).flatten(1)
-        b = a if grams_b is grams_a else _u_centred(torch.stack(tuple(grams_b))).flatten(1)
+        a = _u_centered(torch.stack(tuple(grams_a))).flatten(1)
+        b = a if grams_b is grams_a else _u_centered(torch.stack(tuple(grams_b))).flatten(1)
         if a.shape[1] != b.shape[1]:
             raise ValueError("the two lists are not of the same examples")
         if self.batches and self.cross.shape != (len(a), len(b)):
@@ -155,13 +155,13 @@ class MinibatchCKA:
         return _cosine(self.cross, self.self_a[:, None], self.self_b[None, :])
 
 
-def _centred(k: Tensor) -> Tensor:
+def _centered(k: Tensor) -> Tensor:
     """Gram matrices `(..., n, n)` of the features less their mean."""
     rows = k.mean(dim=-1, keepdim=True)
     return k - rows - rows.transpose(-2, -1) + rows.mean(dim=-2, keepdim=True)
 
 
-def _u_centred(k: Tensor) -> Tensor:
+def _u_centered(k: Tensor) -> Tensor:
     """Gram matrices `(..., n, n)` without their diagonal and with rows that sum to zero."""
     n = k.shape[-1]
     if n < 4:

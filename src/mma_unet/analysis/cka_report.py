@@ -4,7 +4,7 @@ The paper reads its heatmaps by eye. Here every statement is a number that is co
 training by itself, so that it has a mean and a spread (the standard deviation over trainings):
 
 - **Turning distinct.** A matrix of CKA is a matrix of inner products of the layers (of their
-  centred Gram matrices, scaled to length 1). `last_shallow` cuts the sequence of layers in two so
+  centered Gram matrices, scaled to length 1). `last_shallow` cuts the sequence of layers in two so
   that the squared distances of the layers to the mean of their part are smallest: the best cut of
   a kernel change-point search. The last layer before the cut is the `d` of the paper's "distinct
   after layer d". No threshold enters; `contrast` says how distinct the two parts are (0: not).
@@ -68,7 +68,7 @@ class Finding(NamedTuple):
 def last_shallow(matrix: Matrix) -> tuple[int, float]:
     """Where a network's features turn distinct: the best cut of its layers into two parts.
 
-    Of a similarity matrix `S`, the cut after layer `d` maximises
+    Of a similarity matrix `S`, the cut after layer `d` maximizes
     `d (L - d) / L * (mean S_11 + mean S_22 - 2 mean S_12)` over the blocks that it makes, which is
     the same as the least squared distance of the layers to the mean of their part.
 

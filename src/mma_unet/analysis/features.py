@@ -36,7 +36,7 @@ class FeatureMaps:
     """Pictures of one pair by label, each `(H, W)` of the images' size.
 
     Attributes:
-        images: `IR`, `VI` and, with a fusion network, `Fused`: in [0, 1], grey.
+        images: `IR`, `VI` and, with a fusion network, `Fused`: in [0, 1], gray.
         levels: `VI1`, `VI2`, `IR1`, `IR2`, `IR3`: channel means, any scale.
         sums: `VI1+IR1`, ...: additions of these.
         fused: `Fused VI1, IR2`, ...: channel means of what the fusion network makes of its pairs;
@@ -94,7 +94,7 @@ def feature_maps(encoders: Encoders, pair: Pair) -> FeatureMaps:
 def draw_sheet(maps: FeatureMaps, path: Path, title: str = "") -> None:
     """Write the maps as one labelled sheet, in one move.
 
-    Images are grey from 0 to 1; each map is drawn from its 1st to its 99th percentile, so that
+    Images are gray from 0 to 1; each map is drawn from its 1st to its 99th percentile, so that
     brightness compares within a map only. The percentiles leave out a rim of a sixteenth of the
     shorter side, where the zero padding of the convolutions shows.
 

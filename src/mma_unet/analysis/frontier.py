@@ -1,4 +1,4 @@
-"""What directly optimised pixels reach: one image optimised against the metrics, pair by pair.
+"""What directly optimized pixels reach: one image optimized against the metrics, pair by pair.
 
 For a pair of source images the fused image itself is the unknown; Adam climbs a weighted sum of
 differentiable metrics, starting from a Laplacian pyramid fusion. Nothing is learned and nothing
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.data import Pair, PairedImages
-from mma_unet.data.datasets import grey_image
+from mma_unet.data.datasets import gray_image
 from mma_unet.metrics import score
 from mma_unet.metrics.objective import MetricObjective
 from mma_unet.pyramid import pyramid_fusion
@@ -35,7 +35,7 @@ OBJECTIVES: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True)
 class Optimum:
-    """The scores of one optimised image.
+    """The scores of one optimized image.
 
     Attributes:
         pair: Name of the pair.
@@ -51,7 +51,7 @@ class Optimum:
 def climb(
     ir: Tensor, vi: Tensor, weights: Mapping[str, float], *, steps: int = 150, lr: float = 0.02
 ) -> Tensor:
-    """Optimise the pixels of the fused image of one pair.
+    """Optimize the pixels of the fused image of one pair.
 
     Args:
         ir: `(1, 1, H, W)` in [0, 1].
@@ -104,5 +104,5 @@ def frontier(
             if (item["name"], name) in done:
                 continue
             fused = climb(ir, vi, weights, steps=steps)
-            images = [grey_image(image) for image in (fused, ir, vi)]
+            images = [gray_image(image) for image in (fused, ir, vi)]
             yield Optimum(item["name"], name, score(images[0], images[1], images[2]))

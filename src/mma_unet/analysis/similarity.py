@@ -24,7 +24,7 @@ from mma_unet.data import Pair, PairedImages
 from mma_unet.errors import InputError
 from mma_unet.files import replacing
 
-__all__ = ["MATRICES", "Batches", "CentreSquare", "accumulate", "load_sums", "matrices"]
+__all__ = ["MATRICES", "Batches", "CenterSquare", "accumulate", "load_sums", "matrices"]
 
 MATRICES = ("vi", "ir", "cross", "images")
 """VI by VI, IR by IR, IR (rows) by VI (columns), and the IR by the VI images themselves."""
@@ -33,7 +33,7 @@ _SUMS = ("cross", "self_a", "self_b")
 
 
 @dataclass(frozen=True)
-class CentreSquare:
+class CenterSquare:
     """The largest central square, scaled to a side of `size` pixels."""
 
     size: int
@@ -60,7 +60,7 @@ class Batches:
 
     Args:
         pairs: At least 4.
-        size: Side of the square images in pixels, see `CentreSquare`.
+        size: Side of the square images in pixels, see `CenterSquare`.
         batch: Pairs in a batch, at least 4; as many batches as come closest to it.
 
     Attributes:
@@ -91,7 +91,7 @@ class Batches:
         """Infrared and visible images of batch `index`, each `(B, channels, size, size)`."""
         if channels not in self._sets:
             self._sets[channels] = PairedImages(
-                self._pairs, channels=1 if channels == 1 else 3, transform=CentreSquare(self.size)
+                self._pairs, channels=1 if channels == 1 else 3, transform=CenterSquare(self.size)
             )
         items = [self._sets[channels][place] for place in self.parts[index]]
         ir = torch.stack([item["ir"] for item in items]).expand(-1, channels, -1, -1)

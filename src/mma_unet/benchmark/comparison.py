@@ -21,7 +21,7 @@ from mma_unet.benchmark.evaluate import Progress, suite_names
 from mma_unet.benchmark.methods import Method, baselines, check_name, from_folder, fuse_with
 from mma_unet.benchmark.pool import ScorePool, sensible_workers
 from mma_unet.benchmark.scores import FloatArray
-from mma_unet.benchmark.statistics import Summary, summarise
+from mma_unet.benchmark.statistics import Summary, summarize
 from mma_unet.benchmark.triples import Triple, load
 from mma_unet.data import Pair, find_pairs
 from mma_unet.errors import InputError
@@ -80,15 +80,15 @@ class Comparison:
 
     @functools.cached_property
     def _summary(self) -> Summary:
-        return self._summarise(self.values)
+        return self._summarize(self.values)
 
     @functools.cached_property
     def _summary_stretched(self) -> Summary:
-        return self._summarise(self.values if self.stretched is None else self.stretched)
+        return self._summarize(self.values if self.stretched is None else self.stretched)
 
-    def _summarise(self, values: FloatArray) -> Summary:
+    def _summarize(self, values: FloatArray) -> Summary:
         directions = [spec.higher_is_better for spec in self.specs]
-        return summarise(values, directions, resamples=self.resamples, seed=self.seed)
+        return summarize(values, directions, resamples=self.resamples, seed=self.seed)
 
 
 def compare(

@@ -45,7 +45,7 @@ def evaluate_folder(
 ) -> Scores:
     """Score every fused image of a folder that has both its sources.
 
-    Files belong together by the rules of `mma_unet.data.find_pairs`. Colour images are reduced
+    Files belong together by the rules of `mma_unet.data.find_pairs`. Color images are reduced
     to luminance, `round(0.299 R + 0.587 G + 0.114 B)`; 16-bit and float ones are rounded to 8
     bits first.
 

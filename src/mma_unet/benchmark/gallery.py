@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from mma_unet.benchmark.pictures import draw_tile, windows_of
-from mma_unet.benchmark.triples import BASELINES, Array, fused_by_visible, grey, read_eight_bit
+from mma_unet.benchmark.triples import BASELINES, Array, fused_by_visible, gray, read_eight_bit
 from mma_unet.data import Pair, Pairing, open_split, write_image
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
@@ -83,7 +83,7 @@ def render_gallery(
     peers: Mapping[str, Path],
     out: Path,
 ) -> Iterator[Path]:
-    """Render one sheet per pair: sources, our models in colour, baselines, and other methods.
+    """Render one sheet per pair: sources, our models in color, baselines, and other methods.
 
     Args:
         entries: The pairs.
@@ -102,7 +102,7 @@ def render_gallery(
         results: dict[str, Array] = {
             name: np.asarray(fuser(ir, vi)) for name, fuser in fusers.items()
         }
-        results |= {name: rule(grey(ir), grey(vi)) for name, rule in BASELINES.items()}
+        results |= {name: rule(gray(ir), gray(vi)) for name, rule in BASELINES.items()}
         folder = peers.get(entry.split)
         if folder is not None:
             results |= _of_peers(entry.pair, folder)

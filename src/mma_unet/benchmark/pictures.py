@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mma_unet.benchmark.comparison import Comparison
 from mma_unet.benchmark.scores import FloatArray
-from mma_unet.benchmark.triples import Array, grey, load
+from mma_unet.benchmark.triples import Array, gray, load
 
 __all__ = [
     "Scene",
@@ -146,13 +146,13 @@ def _draw(comparison: Comparison, name: str, order: Sequence[int]) -> Scene:
 
 def windows_of(images: Sequence[Array], ir: Array) -> tuple[Window, Window]:
     """`pick_windows` for the results of several methods on one pair."""
-    stack = np.stack([_standardised(image) for image in images])
-    return pick_windows(stack.std(axis=0), grey(ir))
+    stack = np.stack([_standardized(image) for image in images])
+    return pick_windows(stack.std(axis=0), gray(ir))
 
 
-def _standardised(image: Array) -> FloatArray:
+def _standardized(image: Array) -> FloatArray:
     """Luminance of mean 0 and standard deviation 1, so that overall brightness does not count."""
-    plain = grey(image).astype(np.float64)
+    plain = gray(image).astype(np.float64)
     return np.asarray((plain - plain.mean()) / max(float(plain.std()), 1.0), dtype=np.float64)
 
 
@@ -171,10 +171,10 @@ def draw_tile(image: Array, windows: tuple[Window, Window]) -> tuple[Array, tupl
     Returns:
         The picture, 400 pixels wide, and two crops of 200 by 200, all RGB.
     """
-    colour = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
-    scale = _TILE / colour.shape[1]
-    size = (_TILE, max(1, round(colour.shape[0] * scale)))
-    picture = np.ascontiguousarray(_resize(colour, size))
+    color = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+    scale = _TILE / color.shape[1]
+    size = (_TILE, max(1, round(color.shape[0] * scale)))
+    picture = np.ascontiguousarray(_resize(color, size))
     for window, frame in zip(windows, (_DIFFER, _HOT), strict=True):
         start = round(window.left * scale), round(window.top * scale)
         end = (
@@ -182,7 +182,7 @@ def draw_tile(image: Array, windows: tuple[Window, Window]) -> tuple[Array, tupl
             min(round((window.top + window.side) * scale), size[1]) - 1,
         )
         cv2.rectangle(picture, start, end, frame, 2)
-    first, second = (_resize(window.cut(colour), (_CROP, _CROP)) for window in windows)
+    first, second = (_resize(window.cut(color), (_CROP, _CROP)) for window in windows)
     return picture, (first, second)
 
 

@@ -1,4 +1,4 @@
-"""Box plots for the report, as SVG that takes its colours from the page around it."""
+"""Box plots for the report, as SVG that takes its colors from the page around it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mma_unet.benchmark.scores import FloatArray
 
 __all__ = ["box_plot"]
 
-# Stand-ins that are replaced by the page's own colours, so that one drawing fits light and dark.
-_COLOURS = {
+# Stand-ins that are replaced by the page's own colors, so that one drawing fits light and dark.
+_COLORS = {
     "#010101": "var(--ink)",
     "#020202": "var(--faint)",
     "#030303": "var(--accent)",
     "#040404": "var(--rule)",
 }
-_INK, _FAINT, _ACCENT, _RULE = _COLOURS
+_INK, _FAINT, _ACCENT, _RULE = _COLORS
 
 
 def box_plot(
@@ -40,7 +40,7 @@ def box_plot(
         values: `(methods, images)`; what is not finite is left out.
         names: Names of the methods, the first on top.
         title: Heading.
-        accent: The method to draw in the page's accent colour.
+        accent: The method to draw in the page's accent color.
         faint: Methods to draw faintly.
 
     Returns:
@@ -102,8 +102,8 @@ def _inline(svg: str, title: str) -> str:
     svg = svg.replace("xlink:href", "href")
     svg = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*"', r"\1", svg, count=1)
-    for stand_in, colour in _COLOURS.items():
-        svg = svg.replace(stand_in, colour)
+    for stand_in, color in _COLORS.items():
+        svg = svg.replace(stand_in, color)
     prefix = re.sub(r"\W", "", title) + "-"
     svg = re.sub(r'\bid="', f'id="{prefix}', svg)
     svg = re.sub(r"(url\(#|href=\"#)", rf"\g<1>{prefix}", svg)

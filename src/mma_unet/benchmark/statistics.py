@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mma_unet.benchmark.scores import FloatArray, column_means, column_medians
 
-__all__ = ["LEVEL", "Summary", "bootstrap_means", "mean_ranks", "rank_table", "summarise"]
+__all__ = ["LEVEL", "Summary", "bootstrap_means", "mean_ranks", "rank_table", "summarize"]
 
 LEVEL = 0.95
 """Coverage of every interval."""
@@ -142,7 +142,7 @@ class Summary:
         return [] if np.isnan(ranks).all() else [int(i) for i in _where_least(ranks)]
 
 
-def summarise(
+def summarize(
     values: FloatArray,
     higher_is_better: Sequence[bool | None],
     *,

@@ -20,7 +20,7 @@ __all__ = [
     "BASELINES",
     "Triple",
     "fused_by_visible",
-    "grey",
+    "gray",
     "load",
     "match",
     "read_eight_bit",
@@ -28,28 +28,28 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-Grey = npt.NDArray[np.uint8]
+Gray = npt.NDArray[np.uint8]
 
 
-def _average(ir: Grey, vi: Grey) -> Grey:
+def _average(ir: Gray, vi: Gray) -> Gray:
     return np.rint((ir.astype(np.float64) + vi) / 2).astype(np.uint8)
 
 
-def _maximum(ir: Grey, vi: Grey) -> Grey:
+def _maximum(ir: Gray, vi: Gray) -> Gray:
     return np.maximum(ir, vi)
 
 
-def _pyramid(ir: Grey, vi: Grey) -> Grey:
+def _pyramid(ir: Gray, vi: Gray) -> Gray:
     sources = (torch.from_numpy(to_float(image, "source"))[None, None] for image in (ir, vi))
     return from_float(pyramid_fusion(*sources)[0, 0].numpy(), np.uint8)
 
 
-BASELINES: dict[str, Callable[[Grey, Grey], Grey]] = {
+BASELINES: dict[str, Callable[[Gray, Gray], Gray]] = {
     "average": _average,
     "maximum": _maximum,
     "pyramid": _pyramid,
 }
-"""Fusion without any learning, of two grey images: the mean, ties rounded to even so that
+"""Fusion without any learning, of two gray images: the mean, ties rounded to even so that
 the whole does not grow brighter; the larger; and the stronger detail of a Laplacian pyramid."""
 
 
@@ -125,7 +125,7 @@ def match(pairing: Pairing, fused: Path, vi: Path) -> tuple[list[Triple], list[s
 def load(triple: Triple) -> tuple[Array, Array, Array]:
     """Read a triple as 8-bit images.
 
-    Images of 16 bits or of floats in [0, 1] are rounded to 8 bits; colour is kept.
+    Images of 16 bits or of floats in [0, 1] are rounded to 8 bits; color is kept.
 
     Returns:
         `(fused, ir, vi)`, each `(H, W)` or `(H, W, 3)` `uint8` of one height and width.
@@ -136,26 +136,26 @@ def load(triple: Triple) -> tuple[Array, Array, Array]:
     ir, vi = read_eight_bit(triple.ir), read_eight_bit(triple.vi)
     _same_size(triple.ir, ir, triple.vi, vi)
     if isinstance(triple.fused, str):
-        return BASELINES[triple.fused](grey(ir), grey(vi)), ir, vi
+        return BASELINES[triple.fused](gray(ir), gray(vi)), ir, vi
     fused = read_eight_bit(triple.fused)
     _same_size(triple.fused, fused, triple.vi, vi)
     return fused, ir, vi
 
 
-def grey(image: Array) -> Grey:
+def gray(image: Array) -> Gray:
     """BT.601 luminance `(H, W)` of an 8-bit image."""
-    result: Grey = luminance(image)
+    result: Gray = luminance(image)
     return result
 
 
-def stretched(image: Array) -> Grey:
+def stretched(image: Array) -> Gray:
     """Luminance, stretched min-max to 0..255 and rounded; a constant image stays as it is.
 
     Example:
         >>> stretched(np.array([[10, 15, 20]], dtype=np.uint8)).tolist()
         [[0, 128, 255]]
     """
-    plain = grey(image)
+    plain = gray(image)
     low, high = int(plain.min()), int(plain.max())
     if low == high:
         return plain
@@ -163,7 +163,7 @@ def stretched(image: Array) -> Grey:
 
 
 def read_eight_bit(path: Path) -> Array:
-    """Read an image as `uint8`; 16 bits or floats in [0, 1] are rounded, colour is kept."""
+    """Read an image as `uint8`; 16 bits or floats in [0, 1] are rounded, color is kept."""
     image = read_image(path)
     return image if image.dtype == np.uint8 else from_float(to_float(image, path), np.uint8)
 

@@ -14,8 +14,8 @@ from mma_unet.cli.common import console, need
 from mma_unet.cli.study_bar import cost, quiet_lightning, study_bar
 
 if TYPE_CHECKING:
-    from mma_unet.analysis.ablation import Ordering
-    from mma_unet.analysis.study import Outcome
+    from mma_unet.training.ablation import Ordering
+    from mma_unet.training.study import Outcome
 
 HEADER = ("experiment", "seed")
 
@@ -40,11 +40,11 @@ def ablate(
     paper's order holds. Run the same command again to resume after an interruption.
     """
     need("lightning", extra="train")
-    from mma_unet.analysis.ablation import METRICS, ablation_jobs, orderings, run_ablation
-    from mma_unet.analysis.study import Study
     from mma_unet.benchmark.scores import write_table
     from mma_unet.files import probe_target
     from mma_unet.training import load_recipe
+    from mma_unet.training.ablation import METRICS, ablation_jobs, orderings, run_ablation
+    from mma_unet.training.study import Study
 
     quiet_lightning()
     start = time.monotonic()
@@ -83,7 +83,7 @@ def _rows(outcomes: Mapping[str, Sequence[Outcome]]) -> list[list[str]]:
     """One row for each experiment and seed, then mean, standard deviation and the paper's."""
     import numpy as np
 
-    from mma_unet.analysis.ablation import METRICS, TABLE_4, spread
+    from mma_unet.training.ablation import METRICS, TABLE_4, spread
 
     rows: list[list[str]] = []
     for name, row in outcomes.items():
@@ -101,7 +101,7 @@ def _rows(outcomes: Mapping[str, Sequence[Outcome]]) -> list[list[str]]:
 def _scores_table(ours: Mapping[str, Sequence[Mapping[str, float]]]) -> Table:
     import numpy as np
 
-    from mma_unet.analysis.ablation import METRICS, TABLE_4, spread
+    from mma_unet.training.ablation import METRICS, TABLE_4, spread
 
     table = Table("", *METRICS, title="Ours: mean ± sd over seeds; below, in brackets, the paper's")
     for name, row in ours.items():
@@ -116,7 +116,7 @@ def _scores_table(ours: Mapping[str, Sequence[Mapping[str, float]]]) -> Table:
 
 
 def _orderings_table(order: Sequence[Ordering]) -> Table:
-    from mma_unet.analysis.ablation import METRICS
+    from mma_unet.training.ablation import METRICS
 
     table = Table("Paper's order", *METRICS, title="Does the paper's order hold?")
     pairs = dict.fromkeys(tuple(sorted((r.better, r.worse))) for r in order)

@@ -42,9 +42,9 @@ def frontier(
     steps: Annotated[int, typer.Option(min=1, help="Steps of each climb.")] = 150,
     limit: Annotated[int | None, typer.Option(min=1, help="Use so many pairs only.")] = None,
 ) -> None:
-    """Optimise pixels against each metric alone and all jointly.
+    """Optimize pixels against each metric alone and all jointly.
 
-    The scores that directly optimised pixels reach are a lower bound of what is possible.
+    The scores that directly optimized pixels reach are a lower bound of what is possible.
     """
     from mma_unet.analysis.frontier import OBJECTIVES
     from mma_unet.analysis.frontier import frontier as climb_all

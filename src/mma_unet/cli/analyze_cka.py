@@ -61,7 +61,7 @@ def cka(
     try:
         stack(samples)
     except ValueError as error:
-        raise InputError(f"{error}: analyse them in separate folders") from None
+        raise InputError(f"{error}: analyze them in separate folders") from None
     numbers = findings(samples)
     _write(out, samples, numbers, [pair.name for pair in chosen], {"size": size})
     console.print(_table(numbers, f"{len(sources)} trainings, {len(chosen)} pairs"))
@@ -73,7 +73,7 @@ def _load(guided: Sequence[str], plain: Sequence[str]) -> list[Encoders]:
     from mma_unet.analysis.encoders import load_encoders
 
     if not guided and not plain:
-        raise InputError("nothing to analyse: give run folders or weights by --guided or --plain")
+        raise InputError("nothing to analyze: give run folders or weights by --guided or --plain")
     if any(Path(source).is_dir() for source in (*guided, *plain)):
         need("lightning", extra="train")
     loaded = [load_encoders(source) for source in (*guided, *plain)]

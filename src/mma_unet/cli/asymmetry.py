@@ -44,10 +44,10 @@ def asymmetry(
     need("matplotlib", extra="report")
     from mma_unet.analysis.asymmetry import judge, search_jobs, search_result
     from mma_unet.analysis.asymmetry_plot import draw_search
-    from mma_unet.analysis.study import Study, run_jobs
     from mma_unet.benchmark.scores import write_table
     from mma_unet.files import probe_target
     from mma_unet.training import load_recipe
+    from mma_unet.training.study import Study, run_jobs
 
     quiet_lightning()
     start = time.monotonic()
@@ -90,9 +90,9 @@ def _rows(result: SearchResult) -> list[list[str]]:
     """One row for each offset and seed, then mean and standard deviation of each offset."""
     import numpy as np
 
-    from mma_unet.analysis.ablation import METRICS, spread
     from mma_unet.analysis.asymmetry import composite, offset_cka
     from mma_unet.models.soft import OFFSETS, offset_pairing
+    from mma_unet.training.ablation import METRICS, spread
 
     table, choices = composite(result.outcomes), result.choices()
     rows: list[list[str]] = []
@@ -120,8 +120,8 @@ def _rows(result: SearchResult) -> list[list[str]]:
 def _scores_table(result: SearchResult) -> Table:
     import numpy as np
 
-    from mma_unet.analysis.ablation import METRICS, spread
     from mma_unet.analysis.asymmetry import composite
+    from mma_unet.training.ablation import METRICS, spread
 
     table = Table("IR - VI", *METRICS, "composite", title=f"{result.name}: mean ± sd over seeds")
     total = composite(result.outcomes)

@@ -60,7 +60,7 @@ def bench(
 
     Run it on an otherwise idle machine. With --scaling or --quality that is measured instead.
     """
-    from mma_unet.benchmark.machine import available_cores
+    from mma_unet.machine import available_cores
 
     check_writable(out)
     count = available_cores() if threads is None else threads
@@ -91,10 +91,10 @@ def _speed(
     overwrite: bool,
     step: Step,
 ) -> str:
-    from mma_unet.benchmark import speed
-    from mma_unet.benchmark.machine import load_average
-    from mma_unet.benchmark.speed_report import speed_markdown
     from mma_unet.files import write_text
+    from mma_unet.machine import load_average
+    from mma_unet.speed import latency as speed
+    from mma_unet.speed.report import speed_markdown
 
     load = load_average()
     wanted, skipped = speed.cases(
@@ -127,8 +127,8 @@ def _scaling(
     step: Step,
 ) -> str:
     need("matplotlib", extra="report")
-    from mma_unet.benchmark import scaling
     from mma_unet.files import write_text
+    from mma_unet.speed import scaling
 
     points = scaling.scaling(
         model,
@@ -155,10 +155,10 @@ def _quality(
     vi: Path | None,
     step: Step,
 ) -> str:
-    from mma_unet.benchmark.precision import quality_losses, quality_markdown
-    from mma_unet.benchmark.speed import cases
     from mma_unet.data import find_pairs
     from mma_unet.files import write_text
+    from mma_unet.speed.latency import cases
+    from mma_unet.speed.precision import quality_losses, quality_markdown
 
     if ir is None or vi is None:
         raise InputError("--quality needs --ir and --vi, folders of registered images")

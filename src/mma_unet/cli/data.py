@@ -25,7 +25,7 @@ def list_datasets() -> None:
         table.add_column(heading, no_wrap=heading == "Name")
     for info in CATALOG:
         how = f"mma-unet data get {info.name}" if info.url else "by hand from its page"
-        table.add_row(info.name, info.about, info.size, info.licence, how)
+        table.add_row(info.name, info.about, info.size, info.license, how)
     console = Console()
     console.print(table)
     for info in CATALOG:  # outside of the table, so that the addresses stay whole

@@ -22,9 +22,9 @@ def demo(
 ) -> None:
     """Render a night street as infrared and visible images, fuse them, write all three."""
     from mma_unet.data import write_image
-    from mma_unet.data.scene import render_scene
     from mma_unet.inference import Fuser
     from mma_unet.models import DEFAULT_MODEL
+    from mma_unet.scene import render_scene
 
     check_writable(out)
     with console.status("Rendering the scene"):

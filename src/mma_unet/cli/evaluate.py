@@ -34,7 +34,7 @@ def evaluate(
     ] = None,
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
 ) -> None:
-    """Score fused images against their sources; colour counts by its BT.601 luminance."""
+    """Score fused images against their sources; color counts by its BT.601 luminance."""
     from mma_unet.benchmark import evaluate_folder
     from mma_unet.files import printable, probe_target, write_text
 

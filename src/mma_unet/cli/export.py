@@ -13,7 +13,7 @@ from mma_unet.cli.common import console, errors
 
 if TYPE_CHECKING:
     from mma_unet.data import Pair
-    from mma_unet.inference.quantise import QualityReport
+    from mma_unet.inference.quantize import QualityReport
 
 
 def export(

@@ -51,7 +51,7 @@ def fuse(
     ] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     gray: Annotated[bool, typer.Option("--gray", help="Write the fused luminance only.")] = False,
-    colour: Annotated[str, typer.Option(help="luminance, or rgb for a 3-channel model.")] = (
+    color: Annotated[str, typer.Option(help="luminance, or rgb for a 3-channel model.")] = (
         "luminance"
     ),
     ir_range: Annotated[
@@ -107,7 +107,7 @@ def fuse(
         precision=precision,
         threads=threads,
         gray=gray,
-        colour=colour,
+        color=color,
         ir_range=ir_range,
         max_memory=max_memory,
         statistics=statistics,

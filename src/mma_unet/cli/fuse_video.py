@@ -168,7 +168,7 @@ def _report(result: VideoResult, target: Path) -> None:
     )
     if result.frames >= 3:
         parts = (f"{name} {f.still:.3f} ({f.whole:.3f})" for name, f in result.flicker.items())
-        _say(f"Flicker in grey levels, still (whole picture): {', '.join(parts)}")
+        _say(f"Flicker in gray levels, still (whole picture): {', '.join(parts)}")
 
 
 def _say(line: str) -> None:

@@ -25,7 +25,7 @@ def gallery(
         typer.Option(help="SPLIT=DIR, one folder of fused images per method in DIR."),
     ] = None,
 ) -> None:
-    """Draw one sheet per pair: sources, our weights in colour, baselines, other methods."""
+    """Draw one sheet per pair: sources, our weights in color, baselines, other methods."""
     from mma_unet.benchmark.gallery import load_entries, render_gallery
     from mma_unet.benchmark.methods import parse_named
     from mma_unet.inference import Fuser

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from mma_unet.data.layouts import open_dataset, open_split
     from mma_unet.data.pairs import Pair, Pairing, find_pairs
     from mma_unet.data.register import Transform, register
-    from mma_unet.data.scene import Scene, render_scene, render_sequence
-    from mma_unet.data.transforms import CentreCrop, PairedAugment
+    from mma_unet.data.transforms import CenterCrop, PairedAugment
+    from mma_unet.scene import Scene, render_scene, render_sequence
 
 _HOMES = {
-    "CentreCrop": "transforms",
+    "CenterCrop": "transforms",
     "Pair": "pairs",
     "PairedAugment": "transforms",
     "PairedImages": "datasets",
@@ -37,7 +37,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "CentreCrop",
+    "CenterCrop",
     "Pair",
     "PairedAugment",
     "PairedImages",

@@ -39,7 +39,7 @@ class DatasetInfo:
         name: The name as its authors write it; compared without regard to case.
         about: What is in it.
         homepage: Where it is described.
-        licence: Its terms, or where they are told.
+        license: Its terms, or where they are told.
         size: Rough size of the download, for the user to see beforehand.
         url: Public address of a zip archive; None where a person must fetch it.
         sha256: Digest of that archive where one is known.
@@ -50,7 +50,7 @@ class DatasetInfo:
     name: str
     about: str
     homepage: str
-    licence: str
+    license: str
     size: str
     url: str | None
     folders: tuple[str, ...]
@@ -69,7 +69,7 @@ CATALOG: tuple[DatasetInfo, ...] = (
         name="RoadScene",
         about="221 pairs of road scenes, aligned crops of FLIR frames, day and night",
         homepage="https://github.com/hanna-xu/RoadScene",
-        licence=_TERMS,
+        license=_TERMS,
         size="about 150 MB",
         url="https://github.com/hanna-xu/RoadScene/archive/refs/heads/master.zip",
         folders=("RoadScene", "RoadScene-master"),
@@ -84,7 +84,7 @@ CATALOG: tuple[DatasetInfo, ...] = (
         name="MSRS",
         about="1444 pairs of road scenes, 640x480, day and night, with labels",
         homepage="https://github.com/Linfeng-Tang/MSRS",
-        licence=_TERMS,
+        license=_TERMS,
         size="about 1 GB",
         url="https://github.com/Linfeng-Tang/MSRS/archive/refs/heads/main.zip",
         folders=("MSRS", "MSRS-main"),
@@ -94,7 +94,7 @@ CATALOG: tuple[DatasetInfo, ...] = (
         name="M3FD",
         about="4200 pairs with boxes for detection and 300 for fusion, 1024x768",
         homepage="https://github.com/JinyuanLiu-CV/TarDAL",
-        licence=_TERMS,
+        license=_TERMS,
         size="about 4 GB",
         url=None,
         folders=("M3FD", "M3FD_Detection", "M3FD_Fusion"),
@@ -112,7 +112,7 @@ CATALOG: tuple[DatasetInfo, ...] = (
         name="TNO",
         about="military and surveillance scenes, the common set of 42 pairs and more",
         homepage="https://figshare.com/articles/dataset/TNO_Image_Fusion_Dataset/1008029",
-        licence=_TERMS,
+        license=_TERMS,
         size="about 250 MB",
         url="https://figshare.com/ndownloader/articles/1008029/versions/1",
         folders=("TNO", "TNO_Image_Fusion_Dataset"),
@@ -123,7 +123,7 @@ CATALOG: tuple[DatasetInfo, ...] = (
         name="LLVIP",
         about="15488 pairs of pedestrians in low light, 1280x1024, with boxes",
         homepage="https://bupt-ai-cz.github.io/LLVIP/",
-        licence=_TERMS,
+        license=_TERMS,
         size="about 4 GB",
         url=None,
         folders=("LLVIP",),

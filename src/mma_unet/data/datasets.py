@@ -22,7 +22,7 @@ __all__ = [
     "MixedPairs",
     "PairTransform",
     "PairedImages",
-    "grey_image",
+    "gray_image",
     "mix",
     "open_dataset",
 ]
@@ -37,7 +37,7 @@ class Item(TypedDict):
 
 
 class PairTransform(Protocol):
-    """Anything called as ``PairedAugment`` and ``CentreCrop`` are."""
+    """Anything called as ``PairedAugment`` and ``CenterCrop`` are."""
 
     def __call__(
         self, ir: Tensor, vi: Tensor, generator: torch.Generator | None = None
@@ -50,7 +50,7 @@ class PairedImages(Dataset[Item]):
     """Pairs of registered images as tensors.
 
     The infrared image is always reduced to its luminance. Eight-bit images stay eight-bit until
-    the transform has cropped them; their luminance is rounded to eight bits as in a grey file.
+    the transform has cropped them; their luminance is rounded to eight bits as in a gray file.
 
     Randomness does not depend on the number of workers or on the order of reading: item ``i`` of
     epoch ``e`` uses a generator seeded from ``(seed, e, i)``. `set_epoch` also reaches workers
@@ -171,8 +171,8 @@ def _scaled(image: Tensor) -> Tensor:
     return image.clone()
 
 
-def grey_image(image: Tensor) -> npt.NDArray[np.uint8]:
-    """The grey image that a tensor would be as a file: clipped, rounded half up to 8 bits.
+def gray_image(image: Tensor) -> npt.NDArray[np.uint8]:
+    """The gray image that a tensor would be as a file: clipped, rounded half up to 8 bits.
 
     Args:
         image: One plane `(H, W)`, or with leading axes of length 1; in [0, 1], on any device.
@@ -184,12 +184,12 @@ def grey_image(image: Tensor) -> npt.NDArray[np.uint8]:
         InputError: The tensor holds NaN or infinity.
 
     Example:
-        >>> grey_image(torch.tensor([[[[-0.5, 0.5, 1.0]]]])).tolist()
+        >>> gray_image(torch.tensor([[[[-0.5, 0.5, 1.0]]]])).tolist()
         [[0, 128, 255]]
     """
     plane = image.reshape(image.shape[-2:])
-    grey: npt.NDArray[np.uint8] = from_float(plane.cpu().numpy(), np.uint8)
-    return grey
+    gray: npt.NDArray[np.uint8] = from_float(plane.cpu().numpy(), np.uint8)
+    return gray
 
 
 class MixedPairs(ConcatDataset[Item]):

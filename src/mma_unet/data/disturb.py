@@ -105,7 +105,9 @@ def compress(image: Tensor, quality: int) -> Tensor:
     """The picture after JPEG of a quality from 1 to 100; `(1 or 3, H, W)` in [0, 1]."""
     planes = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     _, code = cv2.imencode(".jpg", planes[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    back = cv2.imdecode(code, cv2.IMREAD_UNCHANGED).reshape(planes.shape)[..., ::-1]
+    back = cv2.imdecode(code, cv2.IMREAD_UNCHANGED)
+    assert back is not None
+    back = back.reshape(planes.shape)[..., ::-1]
     return torch.from_numpy(back.copy()).permute(2, 0, 1).float() / 255
 
 

@@ -1,6 +1,6 @@
 """Reading and writing single images, with one clear sentence for every file that is bad.
 
-An image in this package is a NumPy array: ``(H, W)`` for grey or ``(H, W, 3)`` for RGB, of dtype
+An image in this package is a NumPy array: ``(H, W)`` for gray or ``(H, W, 3)`` for RGB, of dtype
 ``uint8``, ``uint16`` or ``float32``. Nothing here guesses: a file with three equal channels stays
 three channels, an alpha channel is dropped, and the EXIF orientation is ignored for infrared and
 visible files alike, because the two are registered pixel by pixel as stored.
@@ -37,7 +37,7 @@ IMAGE_SUFFIXES: tuple[str, ...] = (
 
 _DEEP_SUFFIXES = {"uint16": (".png", ".tif", ".tiff"), "float32": (".tif", ".tiff")}
 WRITE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-"""Extensions that `write_image` takes; `.pgm` holds grey images only."""
+"""Extensions that `write_image` takes; `.pgm` holds gray images only."""
 
 _JPEG_QUALITY = 95
 BT601 = (0.299, 0.587, 0.114)
@@ -52,7 +52,7 @@ def read_image(path: str | Path) -> Array:
             from `mma_unet.data.storage.locate`.
 
     Returns:
-        ``(H, W)`` grey or ``(H, W, 3)`` RGB; ``uint8``, ``uint16`` or ``float32``.
+        ``(H, W)`` gray or ``(H, W, 3)`` RGB; ``uint8``, ``uint16`` or ``float32``.
 
     Raises:
         InputError: The file is missing, a folder, empty, unreadable, cut short, not an image, of
@@ -75,11 +75,11 @@ def read_image(path: str | Path) -> Array:
             f"{path} is not an image that can be read (it may be damaged): give a file in one of "
             f"the formats {' '.join(IMAGE_SUFFIXES)}."
         )
-    return _normalise(array, path)
+    return _normalize(array, path)
 
 
 def _is_cut_short(raw: bytes) -> bool:
-    """Whether a JPEG or PNG stream lacks its end; OpenCV may fill the rest with grey."""
+    """Whether a JPEG or PNG stream lacks its end; OpenCV may fill the rest with gray."""
     if raw.startswith(b"\x89PNG\r\n\x1a\n"):
         return b"IEND" not in raw
     if not raw.startswith(b"\xff\xd8\xff"):
@@ -94,7 +94,7 @@ def _is_cut_short(raw: bytes) -> bool:
     return False
 
 
-def _normalise(array: Array, path: Path) -> Array:
+def _normalize(array: Array, path: Path) -> Array:
     if array.dtype == np.float64:
         array = array.astype(np.float32)
     if array.dtype not in (np.uint8, np.uint16, np.float32):
@@ -111,7 +111,7 @@ def _normalise(array: Array, path: Path) -> Array:
         elif array.shape[2] == 4:
             array = array[:, :, 2::-1]
         else:
-            raise InputError(f"{path} has {array.shape[2]} channels: convert it to grey or RGB.")
+            raise InputError(f"{path} has {array.shape[2]} channels: convert it to gray or RGB.")
     if array.dtype == np.float32 and not np.isfinite(array).all():
         raise InputError(f"{path} holds NaN or infinite values: replace them with numbers.")
     return np.ascontiguousarray(array)
@@ -157,7 +157,7 @@ def _encode(path: Path, array: Array) -> npt.NDArray[np.uint8]:
         bits = "16-bit" if kind == "uint16" else "float"
         raise InputError(f"{path}: {suffix} cannot hold {bits} samples: use {allowed[0]}.")
     if array.ndim == 3 and suffix == ".pgm":
-        raise InputError(f"{path}: .pgm cannot hold colour: use .ppm or .png.")
+        raise InputError(f"{path}: .pgm cannot hold color: use .ppm or .png.")
     if array.ndim == 2 and suffix == ".ppm":
         array = np.repeat(array[:, :, None], 3, axis=2)
     if array.ndim == 3:
@@ -239,7 +239,7 @@ def from_float(array: Array, dtype: npt.DTypeLike) -> Array:
 
 
 def luminance(array: Array) -> Array:
-    """Grey version of an image by the BT.601 weights 0.299, 0.587, 0.114; grey stays as it is.
+    """Gray version of an image by the BT.601 weights 0.299, 0.587, 0.114; gray stays as it is.
 
     Integers are reckoned in whole thousandths and rounded half up, so the result is exact, and the
     same as in `mma_unet.metrics.score`.
@@ -262,5 +262,5 @@ def luminance(array: Array) -> Array:
             total += np.multiply(array[:, :, channel], weight, dtype=np.uint32)
         exact: Array = (total // np.uint32(1000)).astype(array.dtype)
         return exact
-    grey: Array = cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_RGB2GRAY)
-    return grey
+    gray: Array = cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_RGB2GRAY)
+    return gray

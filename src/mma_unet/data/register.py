@@ -80,17 +80,17 @@ def register(
     if motion not in _MOTIONS:
         raise InputError(f"{motion!r} is not a kind of motion: use affine or homography.")
     size = vi.shape[:2]
-    ir_grey, vi_grey = (luminance(image).astype(np.float32) for image in (ir, vi))
+    ir_gray, vi_gray = (luminance(image).astype(np.float32) for image in (ir, vi))
     # Both on the grid of VI; the factor between the sizes is put back at the end.
     resize = np.diag([ir.shape[1] / size[1], ir.shape[0] / size[0], 1.0])
-    shrunk = cv2.resize(ir_grey, size[::-1], interpolation=cv2.INTER_AREA)
+    shrunk = cv2.resize(ir_gray, size[::-1], interpolation=cv2.INTER_AREA)
     matrix = np.eye(3)
     correlation = 0.0
     levels = max(int(np.log2(min(size) / 48)), 0)
     for level in range(levels, -1, -1):
         factor = 0.5**level
         matrix, correlation = _fit(
-            _edges(vi_grey, factor), _edges(shrunk, factor), matrix, factor,
+            _edges(vi_gray, factor), _edges(shrunk, factor), matrix, factor,
             motion if level < levels else None,
         )  # fmt: skip
     _check(matrix, correlation, size, min_correlation)

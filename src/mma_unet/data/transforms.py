@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from mma_unet.data import disturb
 from mma_unet.errors import InputError
 
-__all__ = ["CentreCrop", "PairedAugment"]
+__all__ = ["CenterCrop", "PairedAugment"]
 
 
 def _as_float(image: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ class PairedAugment:
 
 
 @dataclass(frozen=True)
-class CentreCrop:
+class CenterCrop:
     """The central square, for validation; images smaller than it are enlarged first.
 
     Attributes:

@@ -34,7 +34,7 @@ VIDEO_FORMATS = {
 """What is written for an extension: container and codec."""
 
 _OPTIONS = {
-    # B-frames are coded coarser than their neighbours, which flickers (docs/video.md).
+    # B-frames are coded coarser than their neighbors, which flickers (docs/video.md).
     "libx264": {"crf": "18", "preset": "fast", "bf": "0"},
     "libvpx-vp9": {"crf": "24", "b": "0", "cpu-used": "4", "row-mt": "1"},
     "mpeg4": {"qscale": "3"},

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mma_unet.data import Pair
 from mma_unet.errors import InputError
-from mma_unet.inference.quantise import Progress, QualityReport, int8_model
+from mma_unet.inference.quantize import Progress, QualityReport, int8_model
 from mma_unet.inference.runtimes.base import need
 from mma_unet.inference.runtimes.convert import METADATA_KEY, metadata, to_onnx
 from mma_unet.inference.runtimes.exported import read_exported
@@ -76,7 +76,7 @@ def export_model(
         model: Shipped weights by name, a weights file, or a network.
         target: The file to write.
         format: `"onnx"`, `"openvino"` or `"torchscript"`; by the ending of `target` if `None`.
-        precision: `"fp32"`, or `"int8"` by the post-training quantisation of ONNX Runtime or
+        precision: `"fp32"`, or `"int8"` by the post-training quantization of ONNX Runtime or
             NNCF. (bfloat16 is not a kind of file: it is chosen when the model runs.)
         pairs: Registered pairs to calibrate int8 with and to measure its loss on.
         max_loss: Largest change of any of the five metrics for int8, in percent, on the pairs

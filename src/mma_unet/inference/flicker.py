@@ -29,7 +29,7 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Flicker:
-    """Flicker in grey levels of 255.
+    """Flicker in gray levels of 255.
 
     Attributes:
         still: Where nothing moves: the median over the blocks, averaged over time.
@@ -77,9 +77,9 @@ class FlickerMeter:
 class Steadier:
     """Take small jumps of block luminance out of a video, and leave motion and cuts alone.
 
-    Each block follows its steadied past by `0.9 exp(-(jump / 10)^2)`: a jump of a few grey levels
+    Each block follows its steadied past by `0.9 exp(-(jump / 10)^2)`: a jump of a few gray levels
     is spread over some frames, one of more than about 20 passes as it is. The correction is
-    interpolated between block centres and added to every channel, so that colour and detail stay.
+    interpolated between block centers and added to every channel, so that color and detail stay.
     """
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Steadier:
 
 
 def _sharpened(blocks: FloatArray) -> FloatArray:
-    """Values at block centres which, once interpolated, have `blocks` as their block means."""
+    """Values at block centers which, once interpolated, have `blocks` as their block means."""
     taps = np.array([1, 6, 1], np.float32) / 8  # what interpolation and averaging make of one block
     values = blocks = blocks.astype(np.float32)
     for _ in range(_ROUNDS):
@@ -120,7 +120,7 @@ def _sharpened(blocks: FloatArray) -> FloatArray:
 
 def _blocks(frame: npt.NDArray[Any]) -> FloatArray:
     """Mean luminance of blocks of about 16 x 16 pixels."""
-    grey = luminance(frame).astype(np.float32)
-    size = (max(grey.shape[1] // _BLOCK, 1), max(grey.shape[0] // _BLOCK, 1))
-    blocks = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    gray = luminance(frame).astype(np.float32)
+    size = (max(gray.shape[1] // _BLOCK, 1), max(gray.shape[0] // _BLOCK, 1))
+    blocks = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
     return np.asarray(blocks, np.float32).reshape(size[1], size[0])

@@ -30,9 +30,9 @@ __all__ = ["Fuser"]
 
 
 class Fuser:
-    """Fuse registered infrared and visible images of any size, grey or colour, 8 or 16 bit.
+    """Fuse registered infrared and visible images of any size, gray or color, 8 or 16 bit.
 
-    The network fuses the luminance; the result takes the colour of the visible image, its size
+    The network fuses the luminance; the result takes the color of the visible image, its size
     and its sample type.
 
     Args:
@@ -45,8 +45,8 @@ class Fuser:
         precision: `"fp32"`, `"bf16"`, `"int8"` (of an int8 file), or `"auto"`: bfloat16 on a CPU
             that has it natively, else float32. docs/speed.md says what each costs in quality.
         threads: CPU threads; as many as PyTorch uses if `None`.
-        gray: Return the fused luminance without colour.
-        colour: `"luminance"` fuses the luminance and restores the chroma of VI; `"rgb"` gives the
+        gray: Return the fused luminance without color.
+        color: `"luminance"` fuses the luminance and restores the chroma of VI; `"rgb"` gives the
             three channels to a network that takes three, as the paper does.
         ir_range: `"full"` divides integers by the largest value of their type; `"auto"` stretches
             the 0.1 % to 99.9 % quantiles of the IR image to the full range, as raw 14- or 16-bit
@@ -80,7 +80,7 @@ class Fuser:
         precision: str = "auto",
         threads: int | None = None,
         gray: bool = False,
-        colour: str = "luminance",
+        color: str = "luminance",
         ir_range: str = "full",
         max_memory: str | int | None = None,
         statistics: str = "exact",
@@ -93,15 +93,15 @@ class Fuser:
             self._model, device=self.device, runtime=runtime, precision=precision, threads=threads
         )
         self.config = self.runtime.config
-        if colour not in ("luminance", "rgb"):
-            raise InputError(f"colour must be 'luminance' or 'rgb', not {colour!r}")
-        if colour == "rgb" and self.config.in_channels != 3:
-            raise InputError("colour 'rgb' needs a three-channel model; use 'luminance'")
+        if color not in ("luminance", "rgb"):
+            raise InputError(f"color must be 'luminance' or 'rgb', not {color!r}")
+        if color == "rgb" and self.config.in_channels != 3:
+            raise InputError("color 'rgb' needs a three-channel model; use 'luminance'")
         if ir_range not in IR_RANGES:
             raise InputError(f"ir_range must be one of {IR_RANGES}, not {ir_range!r}")
         if statistics not in STATISTICS:
             raise InputError(f"statistics must be one of {STATISTICS}, not {statistics!r}")
-        self.gray, self.colour, self.ir_range = gray, colour, ir_range
+        self.gray, self.color, self.ir_range = gray, color, ir_range
         self.max_memory = None if max_memory is None else parse_memory(max_memory)
         self.statistics = statistics
         self.on_tile: Callable[[int, int], None] = lambda *_: None
@@ -122,7 +122,7 @@ class Fuser:
 
         Args:
             ir: A path, an array `(H, W)` or `(H, W, 3)`, or a tensor `(H, W)` or `(C, H, W)`;
-                `uint8`, `uint16` or floats in [0, 1]. Colour is reduced to luminance.
+                `uint8`, `uint16` or floats in [0, 1]. Color is reduced to luminance.
             vi: The same, of the same height and width.
 
         Returns:
@@ -241,8 +241,8 @@ class Fuser:
         return self._planes(fused)
 
     def _planes(self, fused: Tensor) -> Tensor:
-        """What the network returns, as `(B, 1, H, W)` luminance or `(B, 3, H, W)` colour."""
-        return fused if self.colour == "rgb" else fused.mean(dim=1, keepdim=True)
+        """What the network returns, as `(B, 1, H, W)` luminance or `(B, 3, H, W)` color."""
+        return fused if self.color == "rgb" else fused.mean(dim=1, keepdim=True)
 
     def _padded(self, size: tuple[int, int]) -> tuple[int, int]:
         """Height and width rounded up to what the network takes."""
@@ -257,10 +257,10 @@ class Fuser:
         rows = slice(window.top, min(window.bottom, height))
         cols = slice(window.left, min(window.right, width))
         beyond = (0, max(window.right - width, 0), 0, max(window.bottom - height, 0))
-        as_rgb = self.colour == "rgb"
-        ir = self._stack([ir.grey_region(rows, cols) for ir, _ in sources])
+        as_rgb = self.color == "rgb"
+        ir = self._stack([ir.gray_region(rows, cols) for ir, _ in sources])
         vi = self._stack(
-            [vi.region(rows, cols) if as_rgb else vi.grey_region(rows, cols) for _, vi in sources]
+            [vi.region(rows, cols) if as_rgb else vi.gray_region(rows, cols) for _, vi in sources]
         )
         if any(beyond):
             ir, vi = (F.pad(x, beyond, mode="replicate") for x in (ir, vi))

@@ -3,7 +3,7 @@
 Only paths and outcomes travel through Ray; each worker reads, fuses and writes by itself. A worker
 that dies is replaced and its block of pairs is started again, then pair by pair under the eye of a
 small counting actor: a pair that has killed two workers by itself is given up, so that it cannot
-take its neighbours along or keep the job from ending.
+take its neighbors along or keep the job from ending.
 """
 
 from __future__ import annotations

@@ -76,27 +76,27 @@ class Source:
     @cached_property
     def luminance(self) -> Tensor:
         """BT.601 luminance `(1, H, W)`, float32 in [0, 1]; kept."""
-        return self._grey(slice(None), slice(None))
+        return self._gray(slice(None), slice(None))
 
-    def grey_region(self, rows: slice, cols: slice) -> Tensor:
+    def gray_region(self, rows: slice, cols: slice) -> Tensor:
         """The luminance of some rows and columns, `(1, h, w)` float32 in [0, 1]."""
         height, width = self.size
         if rows.indices(height) == (0, height, 1) and cols.indices(width) == (0, width, 1):
             return self.luminance
-        return self._grey(rows, cols)
+        return self._gray(rows, cols)
 
     def bytes_region(self, rows: slice, cols: slice) -> Array | None:
-        """`(h, w, 3)` bytes of some rows and columns, if it is a colour image of bytes."""
+        """`(h, w, 3)` bytes of some rows and columns, if it is a color image of bytes."""
         if self.planes.dtype != np.uint8 or len(self.planes) != 3 or self.stretch is not None:
             return None
         return np.ascontiguousarray(self.planes[:, rows, cols].transpose(1, 2, 0))
 
-    def _grey(self, rows: slice, cols: slice) -> Tensor:
-        colour = self.bytes_region(rows, cols)
-        if colour is None:
+    def _gray(self, rows: slice, cols: slice) -> Tensor:
+        color = self.bytes_region(rows, cols)
+        if color is None:
             return luminance(self.region(rows, cols))
-        grey = cv2.cvtColor(colour.astype(np.float32), cv2.COLOR_RGB2GRAY)
-        return torch.from_numpy(grey)[None].div_(255)
+        gray = cv2.cvtColor(color.astype(np.float32), cv2.COLOR_RGB2GRAY)
+        return torch.from_numpy(gray)[None].div_(255)
 
 
 def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
@@ -184,7 +184,7 @@ class Canvas:
     Changing Y of YCbCr and keeping Cb and Cr adds the change of Y to each of R, G and B.
 
     Args:
-        vi: The visible source, whose colour, sample type and layout the result gets.
+        vi: The visible source, whose color, sample type and layout the result gets.
         gray: Keep the luminance alone.
     """
 
@@ -205,32 +205,32 @@ class Canvas:
         Args:
             rows: Its rows.
             cols: Its columns.
-            fused: `(1 or 3, h, w)` in [0, 1]; three channels are taken as the colour image itself.
+            fused: `(1 or 3, h, w)` in [0, 1]; three channels are taken as the color image itself.
         """
         if self.samples.shape[2] == 1:
             result = luminance(fused)
         elif fused.shape[0] == 3:
             result = fused
-        elif (colour := self.vi.bytes_region(rows, cols)) is not None:
-            self.samples[rows, cols] = self._add_to_bytes(colour, fused, rows, cols)
+        elif (color := self.vi.bytes_region(rows, cols)) is not None:
+            self.samples[rows, cols] = self._add_to_bytes(color, fused, rows, cols)
             return
         else:
-            change = fused - self.vi.grey_region(rows, cols).to(fused.device)
+            change = fused - self.vi.gray_region(rows, cols).to(fused.device)
             result = self.vi.region(rows, cols).to(fused.device) + change
         planes = from_float(result.cpu().numpy(), self.vi.dtype)
         self.samples[rows, cols] = planes.transpose(1, 2, 0)
 
-    def _add_to_bytes(self, colour: Array, fused: Tensor, rows: slice, cols: slice) -> Array:
-        """The change of luminance, rounded half up, added to colour bytes with clipping.
+    def _add_to_bytes(self, color: Array, fused: Tensor, rows: slice, cols: slice) -> Array:
+        """The change of luminance, rounded half up, added to color bytes with clipping.
 
         The same as in floats, since a whole number may be taken out of the rounding.
         """
-        change = fused.cpu() - self.vi.grey_region(rows, cols)
+        change = fused.cpu() - self.vi.gray_region(rows, cols)
         steps = change[0].mul_(255).add_(0.5).floor_().numpy()
         if not np.isfinite(steps).all():
             raise InputError("the result holds NaN or infinite values, so it cannot be an image.")
         whole = steps.astype(np.int16)
-        added: Array = cv2.add(colour, cv2.merge([whole, whole, whole]), dtype=cv2.CV_8U)
+        added: Array = cv2.add(color, cv2.merge([whole, whole, whole]), dtype=cv2.CV_8U)
         return added
 
     def result(self) -> Array | Tensor:

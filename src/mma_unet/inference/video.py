@@ -93,7 +93,7 @@ def fuse_video(
     Args:
         fuser: Does the work.
         ir: Infrared frames.
-        vi: Visible frames, which decide size, times and colour.
+        vi: Visible frames, which decide size, times and color.
         target: Video file to write.
         sound: File whose sound is copied.
         steady: Take small jumps of brightness out (`Steadier`).

@@ -61,7 +61,7 @@ def pyramid_loss(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
 
     Not in the paper. Selecting detail is a step that the metrics reward but whose gradient is
     hard to find from an average; a pyramid shows the way (docs/results.md). The mean absolute
-    difference, and four times that of the normalised Sobel gradients.
+    difference, and four times that of the normalized Sobel gradients.
 
     Args:
         fused: Fused image, `(B, 1, H, W)`.

@@ -25,7 +25,7 @@ def reconstruction_loss(image: Tensor, output: Tensor) -> Tensor:
 def sobel_magnitude(image: Tensor) -> Tensor:
     """`|gx| + |gy|` by the Sobel operator, `(B, C, H, W)`, the nabla of equation 4.
 
-    The kernels are those of the textbook (-1 0 1, -2 0 2, -1 0 1), not normalised; borders are
+    The kernels are those of the textbook (-1 0 1, -2 0 2, -1 0 1), not normalized; borders are
     replicated.
     """
     gradient: Tensor = spatial_gradient(image, mode="sobel", normalized=False)

@@ -20,13 +20,13 @@ _STRIP = 5 << 16
 
 
 @lru_cache(maxsize=64)
-def gaussian_window(size: int, sigma: float, *, normalised: bool = True) -> tuple[float, ...]:
+def gaussian_window(size: int, sigma: float, *, normalized: bool = True) -> tuple[float, ...]:
     """One-dimensional Gaussian window of odd or even `size`, as plain numbers.
 
     Args:
         size: Number of taps.
         sigma: Standard deviation in pixels.
-        normalised: Whether the taps sum to one; otherwise the peak is one.
+        normalized: Whether the taps sum to one; otherwise the peak is one.
 
     Example:
         >>> [round(v, 4) for v in gaussian_window(3, 0.6)]
@@ -34,7 +34,7 @@ def gaussian_window(size: int, sigma: float, *, normalised: bool = True) -> tupl
     """
     places = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     window = torch.exp(-(places**2) / (2 * sigma**2))
-    if normalised:
+    if normalized:
         window = window / window.sum()
     return tuple(window.tolist())
 

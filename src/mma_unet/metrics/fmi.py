@@ -102,7 +102,7 @@ def _distribution(windows: Tensor) -> Tensor:
 
 
 def _shared(first: Tensor, second: Tensor) -> Tensor:
-    """Normalised mutual information of pairs of windows, `(N,9)` twice to `(N,)`."""
+    """Normalized mutual information of pairs of windows, `(N,9)` twice to `(N,)`."""
     p, q = _distribution(first), _distribution(second)
     p_total, q_total = p.cumsum(dim=1), q.cumsum(dim=1)
     p_step, q_step = p_total.unsqueeze(2), q_total.unsqueeze(1)

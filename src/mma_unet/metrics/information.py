@@ -95,7 +95,7 @@ def mi_vifb(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
 
 
 def qmi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """Normalised mutual information (Hossny): `2 sum_X MI(X,F) / (H(X) + H(F))`, 0 to 2.
+    """Normalized mutual information (Hossny): `2 sum_X MI(X,F) / (H(X) + H(F))`, 0 to 2.
 
     After a min-max stretch of each image; NaN when one is constant. Higher is better.
     """
@@ -144,7 +144,7 @@ def qncie_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0)
 
 
 def qte(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """Tsallis mutual information (Nava, q = 0.43137), normalised by that of the sources.
+    """Tsallis mutual information (Nava, q = 0.43137), normalized by that of the sources.
 
     After a min-max stretch of each image; NaN when one is constant. Higher is better.
     """

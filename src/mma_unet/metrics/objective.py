@@ -1,4 +1,4 @@
-"""Metrics as a training objective: those that are differentiable can be maximised directly."""
+"""Metrics as a training objective: those that are differentiable can be maximized directly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ brightness, so in the dark single pixels have gradients thousands of times the u
 
 
 class MetricObjective(nn.Module):
-    """A weighted sum of metrics, to be minimised.
+    """A weighted sum of metrics, to be minimized.
 
     `forward(fused, ir, vi)` takes `(B, 1, H, W)` images in [0, 1] and returns the batch means by
     the metrics' names, and under `"loss"` their sum with the weights, negated for metrics of which
@@ -42,7 +42,7 @@ class MetricObjective(nn.Module):
         for name in weights:
             if name not in METRICS or not METRICS[name].differentiable:
                 usable = ", ".join(key for key, spec in METRICS.items() if spec.differentiable)
-                raise InputError(f"metric {name!r} cannot be optimised; use {usable}")
+                raise InputError(f"metric {name!r} cannot be optimized; use {usable}")
         self.weights = dict(weights)
 
     def forward(self, fused: Tensor, ir: Tensor, vi: Tensor) -> dict[str, Tensor]:

@@ -113,7 +113,7 @@ def _filter_bank(
 
 
 def _half_range(size: int) -> Tensor:
-    """Centred places normalised to +-0.5, in the reference's way for odd sizes."""
+    """Centerd places normalized to +-0.5, in the reference's way for odd sizes."""
     places = torch.arange(size, dtype=torch.float64) - size // 2
     return places / (size - 1 if size % 2 else size)
 

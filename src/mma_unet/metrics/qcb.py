@@ -143,4 +143,4 @@ def _contrast(padded: Tensor, guard: float) -> Tensor:
 def _blur(sigma: float) -> tuple[float, ...]:
     """31 taps divided by sqrt(2 pi) sigma, so that the two-dimensional window is not renormed."""
     norm = math.sqrt(2 * math.pi) * sigma
-    return tuple(tap / norm for tap in gaussian_window(_TAPS, sigma, normalised=False))
+    return tuple(tap / norm for tap in gaussian_window(_TAPS, sigma, normalized=False))

@@ -135,7 +135,7 @@ _CANONICAL = (
     _spec(qw, "Qw", "Qs weighted by local variance (Piella)", min_size=11),
     _spec(qe, "Qe", "Qw of the images times Qw of their edges (Piella)", min_size=11),
     _spec(qcv, "Qcv", "Perceived error by region (Chen-Varshney)", min_size=3, better=False),
-    _spec(qmi, "Qmi", "Normalised mutual information (Hossny)", smooth=False),
+    _spec(qmi, "Qmi", "Normalized mutual information (Hossny)", smooth=False),
     _spec(qncie, "Qncie", "Nonlinear correlation entropy (Wang)", smooth=False),
     _spec(qy, "Qy", "SSIM mixed or chosen by agreement (Yang)", min_size=11, smooth=False),
     _spec(qp, "Qp", "Phase congruency kept (Zhao)", min_size=11, smooth=False),

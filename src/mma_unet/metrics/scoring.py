@@ -57,7 +57,7 @@ def score(
 ) -> dict[str, float]:
     """Score one fused image against its two sources, in float64.
 
-    Colour images are reduced to gray by `round(0.299 R + 0.587 G + 0.114 B)`.
+    Color images are reduced to gray by `round(0.299 R + 0.587 G + 0.114 B)`.
 
     Args:
         fused: Fused image, uint8, `(H,W)` gray or `(H,W,3)` RGB.

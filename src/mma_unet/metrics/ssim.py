@@ -135,7 +135,7 @@ def _index_pair(
 
 def _index_maps(strip: Tensor, window: tuple[float, ...], peak: float, unbiased: float) -> Tensor:
     """SSIM maps `(B,2,h,w)` of a strip of (fused, infrared, visible)."""
-    shift = PEAK / 2  # Moments of centred images lose fewer digits; means get it back below.
+    shift = PEAK / 2  # Moments of centerd images lose fewer digits; means get it back below.
     level = strip - shift
     target, sources = level[:, :1], level[:, 1:]
     maps = torch.cat([level, target**2 + sources**2, target * sources], dim=1)

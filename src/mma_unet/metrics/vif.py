@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import PEAK, centred, divide, prepare
+from mma_unet.metrics._common import PEAK, centerd, divide, prepare
 from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same, row_strips
 
 MIN_SIZE = 41
@@ -73,13 +73,13 @@ def vif_sum_uint8(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 
 
 
 def vif_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """IVIF_ZOO's VIF: borders of zeros and a window off its centre; the sum of both sources."""
+    """IVIF_ZOO's VIF: borders of zeros and a window off its center; the sum of both sources."""
     images = prepare(fused, ir, vi, data_range, 16)
     return torch.stack(_vif_of(torch.cat(images, dim=1), shifted=True)).sum(dim=0)
 
 
 def _vif_pair(fused: Tensor, ir: Tensor, vi: Tensor) -> tuple[Tensor, Tensor]:
-    return _vif_of(torch.cat([centred(fused), centred(ir), centred(vi)], dim=1))
+    return _vif_of(torch.cat([centerd(fused), centerd(ir), centerd(vi)], dim=1))
 
 
 def _vif_of(
@@ -90,7 +90,7 @@ def _vif_of(
     there = level.new_zeros(level.shape[0], 2)
     for scale in range(1, 5):
         size = 2 ** (5 - scale) + 1
-        window = _off_centre(size) if shifted else gaussian_window(size, size / 5)
+        window = _off_center(size) if shifted else gaussian_window(size, size / 5)
         margin = size // 2 if shifted else 0
         level = pad_same(level, margin)
         if scale > 1:
@@ -106,7 +106,7 @@ def _vif_of(
 
 
 @lru_cache(maxsize=8)
-def _off_centre(size: int) -> tuple[float, ...]:
+def _off_center(size: int) -> tuple[float, ...]:
     """IVIF_ZOO's window: places from -(size // 2 + 1) to size // 2, in equal steps."""
     places = torch.linspace(-(size // 2) - 1, size // 2, size, dtype=torch.float64)
     window = torch.exp(-(places**2) / (2 * (size / 5) ** 2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import centred, prepare
+from mma_unet.metrics._common import centerd, prepare
 from mma_unet.metrics._filters import correlate_separable, gaussian_window
 
 MIN_SIZE = 41
@@ -42,7 +42,7 @@ def viff(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
         1.0
     """
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
-    level = torch.cat([centred(fused), centred(ir), centred(vi)], dim=1)
+    level = torch.cat([centerd(fused), centerd(ir), centerd(vi)], dim=1)
     total = torch.zeros_like(level[:, 0, 0, 0])
     for scale, weight in enumerate(_SCALE_WEIGHTS, start=1):
         size = 2 ** (5 - scale) + 1

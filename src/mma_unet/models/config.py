@@ -58,7 +58,7 @@ class MMAUNetConfig:
     head: str = "image"
 
     def __post_init__(self) -> None:
-        """Normalise the pairing to sorted tuples and check every value."""
+        """Normalize the pairing to sorted tuples and check every value."""
         pairing = tuple(sorted((int(vi), int(ir)) for vi, ir in self.pairing))
         object.__setattr__(self, "pairing", pairing)
         if self.width < 1 or self.depth < 2 or self.reduction < 1:

@@ -109,7 +109,7 @@ def _upsampled_cells(image: Tensor) -> Tensor:
     """Bilinear interpolation to twice the size, `(B, C, H, W)` to the cells `(B, 4C, H, W)`.
 
     Spelled out because runtimes keep plain arithmetic on images in float32, and an interpolation
-    not: in bfloat16 an image has steps of a grey level of 255.
+    not: in bfloat16 an image has steps of a gray level of 255.
     """
     rows = F.pad(image, (0, 0, 1, 1), mode="replicate")
     upper, lower = (0.25 * rows[..., i : i + image.shape[2], :] for i in (0, 2))

@@ -58,7 +58,7 @@ class FusionDecoder(nn.Module):
         )
         last = nn.Conv2d(config.width, config.in_channels * make_head(config).maps, 1)
         if last.bias is not None:
-            # Start inside the range: from mid-grey, or from the average of the sources.
+            # Start inside the range: from mid-gray, or from the average of the sources.
             nn.init.constant_(last.bias, 0.5)
             if config.head != "image":
                 nn.init.zeros_(last.bias[-config.in_channels :])

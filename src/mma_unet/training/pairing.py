@@ -74,7 +74,7 @@ class PairingTask(FusionTask):
 
     Args:
         model: From `soft_model`.
-        settings: Budget, optimiser and loss.
+        settings: Budget, optimizer and loss.
     """
 
     def __init__(self, model: MMAUNet, settings: StageSettings) -> None:

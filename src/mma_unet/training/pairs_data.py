@@ -11,7 +11,7 @@ from typing import Any
 import lightning as L
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
-from mma_unet.data import CentreCrop, Pair, PairedAugment, PairedImages, open_split
+from mma_unet.data import CenterCrop, Pair, PairedAugment, PairedImages, open_split
 from mma_unet.data.datasets import Item
 from mma_unet.errors import InputError
 from mma_unet.training.recipe import DataSettings
@@ -87,7 +87,7 @@ class PairsData(L.LightningDataModule):
 
     Args:
         settings: What to load.
-        channels: 1 for luminance, 3 for colour VI.
+        channels: 1 for luminance, 3 for color VI.
         seed: Seeds shuffling and augmentation.
     """
 
@@ -108,7 +108,7 @@ class PairsData(L.LightningDataModule):
         )
         self.train_set = PairedImages(self.train_pairs, transform=augment, **options)
         self.val_set = PairedImages(
-            self.val_pairs, transform=CentreCrop(settings.val_crop), **options
+            self.val_pairs, transform=CenterCrop(settings.val_crop), **options
         )
         if len(self.train_set) < settings.batch_size:
             raise InputError(

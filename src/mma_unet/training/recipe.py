@@ -85,7 +85,7 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class StageSettings:
-    """Budget and optimiser of one stage (paper section 4.1).
+    """Budget and optimizer of one stage (paper section 4.1).
 
     Attributes:
         epochs: Passes over the training pairs.
@@ -93,7 +93,7 @@ class StageSettings:
         weight_decay: Of AdamW.
         val_every: Validate (and draw samples) every so many epochs.
         loss: Fusion stage only: the loss and its weights.
-        metrics: Fusion stage only: weights of metrics to maximise besides the loss, e.g.
+        metrics: Fusion stage only: weights of metrics to maximize besides the loss, e.g.
             `{"vif": 1.0}`; names as in `mma_unet.metrics.METRICS`.
         teacher: Fusion stage only: shipped weights by name, or a weights file, whose fused images
             are imitated besides (distillation); luminance only.

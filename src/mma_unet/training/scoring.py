@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mma_unet.data import Pair, PairedImages
-from mma_unet.data.datasets import grey_image
+from mma_unet.data.datasets import gray_image
 from mma_unet.metrics import score
 from mma_unet.models import MMAUNet
 
@@ -36,7 +36,7 @@ def score_model(model: MMAUNet, pairs: Sequence[Pair], suite: str = "paper") -> 
             fused = model.forward_padded(
                 ir.expand(-1, channels, -1, -1), vi.expand(-1, channels, -1, -1)
             ).mean(dim=1)
-        grey = [grey_image(image) for image in (fused, ir, vi)]
-        rows.append(score(grey[0], grey[1], grey[2], suite=suite))
+        gray = [gray_image(image) for image in (fused, ir, vi)]
+        rows.append(score(gray[0], gray[1], gray[2], suite=suite))
     means = {key: round(float(np.nanmean([row[key] for row in rows])), 4) for key in rows[0]}
     return {"pairs": len(rows), **means}

@@ -1,4 +1,4 @@
-"""What is optimised in each stage, as Lightning modules; the networks know nothing of this."""
+"""What is optimized in each stage, as Lightning modules; the networks know nothing of this."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["FusionTask", "ReconstructionTask"]
 
 
 class _Task(L.LightningModule):
-    """Optimiser, schedule and logging shared by both stages; a subclass gives `losses`."""
+    """Optimizer, schedule and logging shared by both stages; a subclass gives `losses`."""
 
     def __init__(self, settings: StageSettings) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class ReconstructionTask(_Task):
 
     Args:
         unet: The network to train.
-        settings: Budget and optimiser.
+        settings: Budget and optimizer.
         guide: For a guided IR-UNet, the trained VI-UNet; it is frozen.
     """
 
@@ -146,7 +146,7 @@ class FusionTask(_Task):
 
     Args:
         model: The fusion network on stage-I encoders.
-        settings: Budget, optimiser, loss, and whether the encoders stay frozen.
+        settings: Budget, optimizer, loss, and whether the encoders stay frozen.
     """
 
     def __init__(self, model: MMAUNet, settings: StageSettings) -> None:

@@ -52,10 +52,10 @@ def make_runtime(
         return OpenVINORuntime(file, source.config, precision=reckoned, threads=threads)
     if chosen == "torch":
         return TorchRuntime(source, device=device, precision=reckoned, threads=threads)
-    serialised = to_onnx(source)
+    serialized = to_onnx(source)
     if chosen == "onnxruntime":
-        return OnnxRuntime(serialised, source.config, precision=reckoned, threads=threads)
-    return OpenVINORuntime(serialised, source.config, precision=reckoned, threads=threads)
+        return OnnxRuntime(serialized, source.config, precision=reckoned, threads=threads)
+    return OpenVINORuntime(serialized, source.config, precision=reckoned, threads=threads)
 
 
 def choose_runtime(wanted: str, device: torch.device, source: MMAUNet | Exported) -> str:

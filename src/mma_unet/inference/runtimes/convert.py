@@ -71,5 +71,5 @@ def to_onnx(network: MMAUNet, about: dict[str, Any] | None = None) -> bytes:
     model = onnx.load_from_string(buffer.getvalue())
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, json.dumps(about or metadata(network))
-    serialised: bytes = model.SerializeToString()
-    return serialised
+    serialized: bytes = model.SerializeToString()
+    return serialized

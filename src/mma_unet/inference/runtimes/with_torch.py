@@ -17,7 +17,7 @@ class TorchRuntime:
     """The network with batch norm folded, channels last.
 
     In `bf16` all weights and feature maps are bfloat16 but the last 1x1 convolution, which runs in
-    float32, as does the blend of the sources: a bfloat16 image would have steps of one grey level
+    float32, as does the blend of the sources: a bfloat16 image would have steps of one gray level
     of 255.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mma_unet.data import Pair
 from mma_unet.inference import Fuser
-from mma_unet.inference.quantise import QualityReport, quality
+from mma_unet.inference.quantize import QualityReport, quality
 
 __all__ = ["quality_losses", "quality_markdown"]
 

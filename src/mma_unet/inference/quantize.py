@@ -1,4 +1,4 @@
-"""int8 by the runtimes' own post-training quantisation, within a bound on the five metrics.
+"""int8 by the runtimes' own post-training quantization, within a bound on the five metrics.
 
 Rounding feature maps to 8 bits hurts most near the image: there it adds noise that VIF and Qabf
 see, while the deep levels hardly show. So the levels of the U-Net are kept in floating point from
@@ -30,7 +30,7 @@ from mma_unet.inference.sources import read_source
 from mma_unet.metrics import score
 from mma_unet.models import MMAUNet, MMAUNetConfig
 
-__all__ = ["QualityReport", "float_prefixes", "int8_model", "quality", "quantise"]
+__all__ = ["QualityReport", "float_prefixes", "int8_model", "quality", "quantize"]
 
 Sample = dict[str, npt.NDArray[np.float32]]
 Progress = Callable[[str, int, int], None]
@@ -81,7 +81,7 @@ def int8_model(
     Args:
         network: The network.
         target: The `.onnx` or `.xml` file to write.
-        kind: `"onnx"` (ONNX Runtime's static quantisation) or `"openvino"` (NNCF).
+        kind: `"onnx"` (ONNX Runtime's static quantization) or `"openvino"` (NNCF).
         pairs: At least four registered pairs of the kind the model will see.
         max_loss: Largest change of any of the five metrics, in percent.
         progress: Called with `(what, done, total)`.
@@ -103,7 +103,7 @@ def int8_model(
     before = quality(Fuser(network, device="cpu", runtime="torch", precision="fp32"), held)
     for levels in range(network.config.depth):
         step(f"int8 with {levels} level(s) in floating point", levels + 1, steps)
-        quantise(network, target, kind, samples, float_levels=levels)
+        quantize(network, target, kind, samples, float_levels=levels)
         after = quality(Fuser(target, device="cpu"), held)
         report = QualityReport(before, after, len(held), levels)
         if report.worst <= max_loss:
@@ -142,7 +142,7 @@ def calibration_sample(pair: Pair, config: MMAUNetConfig) -> Sample:
     return sample
 
 
-def quantise(
+def quantize(
     network: MMAUNet, target: Path, kind: str, samples: Sequence[Sample], *, float_levels: int
 ) -> None:
     """Write `network` in int8, calibrated on `samples`.
@@ -156,11 +156,11 @@ def quantise(
     """
     about = metadata(network, "int8", float_levels=float_levels)
     prefixes = float_prefixes(network.config, float_levels)
-    serialised = to_onnx(network, about)
+    serialized = to_onnx(network, about)
     if kind == "onnx":
-        _with_onnxruntime(serialised, target, samples, prefixes)
+        _with_onnxruntime(serialized, target, samples, prefixes)
     else:
-        _with_nncf(serialised, target, samples, prefixes)
+        _with_nncf(serialized, target, samples, prefixes)
     _annotate(target, about)
 
 
@@ -181,7 +181,7 @@ def float_prefixes(config: MMAUNetConfig, levels: int) -> list[str]:
 
 
 def _with_onnxruntime(
-    serialised: bytes, target: Path, samples: Sequence[Sample], prefixes: Sequence[str]
+    serialized: bytes, target: Path, samples: Sequence[Sample], prefixes: Sequence[str]
 ) -> None:
     need("onnxruntime")
     import onnx
@@ -199,7 +199,7 @@ def _with_onnxruntime(
         def get_next(self) -> Sample | None:
             return next(self.left, None)
 
-    model = onnx.load_from_string(serialised)
+    model = onnx.load_from_string(serialized)
     with _quiet():
         quantize_static(
             model,
@@ -217,19 +217,19 @@ def _with_onnxruntime(
 
 
 def _with_nncf(
-    serialised: bytes, target: Path, samples: Sequence[Sample], prefixes: Sequence[str]
+    serialized: bytes, target: Path, samples: Sequence[Sample], prefixes: Sequence[str]
 ) -> None:
     need("openvino")
     if not installed("nncf"):
         raise InputError(
-            "int8 for OpenVINO needs nncf, which is not installed: pip install 'mma-unet[quantise]'"
+            "int8 for OpenVINO needs nncf, which is not installed: pip install 'mma-unet[quantize]'"
         )
     with _quiet():
         import nncf
         import openvino
 
-        quantised = nncf.quantize(
-            openvino.Core().read_model(serialised),
+        quantized = nncf.quantize(
+            openvino.Core().read_model(serialized),
             nncf.Dataset(list(samples)),
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(samples),
@@ -237,7 +237,7 @@ def _with_nncf(
                 patterns=[f"{re.escape(prefix)}.*" for prefix in prefixes], validate=False
             ),
         )
-    openvino.save_model(quantised, target, compress_to_fp16=False)
+    openvino.save_model(quantized, target, compress_to_fp16=False)
 
 
 def _annotate(target: Path, about: dict[str, Any]) -> None:
@@ -263,7 +263,7 @@ def _annotate(target: Path, about: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the log lines and progress bars of the quantisers."""
+    """Without the log lines and progress bars of the quantizers."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

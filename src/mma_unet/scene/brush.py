@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mma_unet.data.scene.camera import Camera
-from mma_unet.data.scene.noise import Array, rgb
+from mma_unet.scene.camera import Camera
+from mma_unet.scene.noise import Array, rgb
 
 __all__ = ["PROFILE", "Brush", "Car", "CarLayer"]
 

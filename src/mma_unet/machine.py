@@ -98,12 +98,12 @@ def peak_rates(device: str = "cpu", size: int = 4096, seconds: float = 1.0) -> d
 
 
 def _best(product: Callable[[], Tensor], device: str, seconds: float) -> float:
-    synchronise: Any = torch.cuda.synchronize if device == "cuda" else lambda: None
+    synchronize: Any = torch.cuda.synchronize if device == "cuda" else lambda: None
     best, end = float("inf"), time.monotonic() + seconds
     for attempt in range(1000):
         start = time.perf_counter()
         product()
-        synchronise()
+        synchronize()
         best = min(best, time.perf_counter() - start)
         if attempt > 1 and time.monotonic() > end:
             break

@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 
-from mma_unet.data.scene.camera import Camera
-from mma_unet.data.scene.cars import CarLayer
-from mma_unet.data.scene.noise import Array, Noise, rgb, smoothstep
-from mma_unet.data.scene.people import Person, draw_person
-from mma_unet.data.scene.plan import Blade, Lamp, Steam, Tree
+from mma_unet.scene.camera import Camera
+from mma_unet.scene.cars import CarLayer
+from mma_unet.scene.noise import Array, Noise, rgb, smoothstep
+from mma_unet.scene.people import Person, draw_person
+from mma_unet.scene.plan import Blade, Lamp, Steam, Tree
 
 __all__ = ["blade_layer", "lamp_layer", "person_layer", "steam_alpha", "tree_layer"]
 
@@ -130,7 +130,7 @@ def blade_layer(blade: Blade, camera: Camera) -> CarLayer:
     layer.alpha[box] = cv2.warpAffine(box_cover, move, size)
     neon = cv2.warpAffine(smooth, move, size)[..., None]
     white = np.clip(neon - 0.6, 0, 1) * 1.8
-    layer.emission[box] = neon * rgb(*blade.colour) * 4.2 + white
+    layer.emission[box] = neon * rgb(*blade.color) * 4.2 + white
     layer.albedo[box] = 0.03
     layer.warmth[box] = 0.33 + 0.16 * neon[..., 0]
     return layer
@@ -147,8 +147,8 @@ def tree_layer(tree: Tree, camera: Camera, noise: Noise) -> CarLayer:
     (x0, y0), (x1, y1) = corners.astype(int).clip(0, (camera.width, camera.height)).tolist()
     box = slice(y0, max(y1, y0 + 1)), slice(x0, max(x1, x0 + 1))
     rows, columns = np.mgrid[box].astype(np.float32)
-    x = (columns - camera.centre[0]) / unit + camera.x - tree.x
-    y = camera.y - (rows - camera.centre[1]) / unit
+    x = (columns - camera.center[0]) / unit + camera.x - tree.x
+    y = camera.y - (rows - camera.center[1]) / unit
     ball = (x / tree.radius) ** 2 + ((y - tree.top) / (0.95 * tree.radius)) ** 2
     lumps = noise(x + 20, y + tree.z, 9.0)
     leaves = noise(x + 5, y + 3, 1.1)
@@ -184,8 +184,8 @@ def steam_alpha(steam: Steam, camera: Camera, noise: Noise, time: float) -> Arra
     columns, rows = np.meshgrid(
         np.arange(camera.width, dtype=np.float32), np.arange(camera.height, dtype=np.float32)
     )
-    x = (columns - camera.centre[0]) / unit + camera.x - steam.x
-    y = camera.y - (rows - camera.centre[1]) / unit
+    x = (columns - camera.center[0]) / unit + camera.x - steam.x
+    y = camera.y - (rows - camera.center[1]) / unit
     up = np.clip(y, 0, None)
     warp = noise(x + 7, y - 0.05 * time, 7.0)
     axis = steam.drift * up * (1 + 0.25 * up) + 0.16 * warp * up.clip(0, 2)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mma_unet.data.scene.noise import Array, smoothstep
+from mma_unet.scene.noise import Array, smoothstep
 
 __all__ = ["Light", "irradiance"]
 
@@ -16,14 +16,14 @@ class Light:
 
     Attributes:
         position: x, y, z in metres.
-        colour: Linear RGB, strength included.
+        color: Linear RGB, strength included.
         direction: Unit vector of its beam, None where it shines all round.
         edge: Cosines at which the beam is dark and at which it is full.
         reach: Metres within which it does not grow stronger.
     """
 
     position: tuple[float, float, float]
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     direction: tuple[float, float, float] | None = None
     edge: tuple[float, float] = (0.1, 0.75)
     reach: float = 0.7
@@ -48,7 +48,7 @@ def irradiance(lights: Iterable[Light], points: Array, normals: Array, wrap: flo
     for light in lights:
         x, y, z = (np.float32(v) for v in light.position)
         # Beyond this distance the light adds less than the picture can show.
-        far = np.float32(np.sqrt(max(light.colour) / 0.003))
+        far = np.float32(np.sqrt(max(light.color) / 0.003))
         near = np.flatnonzero(np.abs(pz - z) < far)
         if near.size == 0:
             continue
@@ -64,7 +64,7 @@ def irradiance(lights: Iterable[Light], points: Array, normals: Array, wrap: flo
             ax, ay, az = (np.float32(v) for v in light.direction)
             beam = -(dx * ax + dy * ay + dz * az) * inverse
             strength *= smoothstep(*light.edge, beam)
-        for channel, amount in enumerate(light.colour):
+        for channel, amount in enumerate(light.color):
             total[channel][pick] += strength * np.float32(amount)
     result: Array = total.T.reshape(shape)
     return result

@@ -13,13 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 from mma_unet import allocator
-from mma_unet.benchmark import speed, speed_report, speed_worker
-from mma_unet.benchmark.gpu import MODES, no_gpu_reason, speed_up
-from mma_unet.benchmark.machine import peak_rates
 from mma_unet.cli.main import app
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
+from mma_unet.machine import peak_rates
 from mma_unet.models import MMAUNet, MMAUNetConfig, save_model
+from mma_unet.speed import latency as speed
+from mma_unet.speed import speed_report, speed_worker
+from mma_unet.speed.gpu import MODES, no_gpu_reason, speed_up
 from tests.conftest import make_pairs
 
 

@@ -1,6 +1,6 @@
 """What is measured, in a process of its own: time and peak memory of `Fuser` on bytes.
 
-`python -m mma_unet.benchmark.speed_worker WISH RESULT` reads a wish (JSON) and writes what it
+`python -m mma_unet.speed.worker WISH RESULT` reads a wish (JSON) and writes what it
 measured. A fresh process for each network, runtime and precision is what makes the peak memory
 theirs alone and keeps one runtime's threads out of another's way.
 """
@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from mma_unet.allocator import keep_large_blocks
-from mma_unet.benchmark.machine import peak_rates
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
-from mma_unet.inference.quantise import quantise
+from mma_unet.inference.quantize import quantize
+from mma_unet.machine import peak_rates
 from mma_unet.models import MMAUNet, count_macs, load_model, preset, shipped_models
 
 __all__ = ["measure", "peak_megabytes", "synthetic_pair"]
@@ -84,7 +84,7 @@ def measure(wish: dict[str, Any]) -> list[dict[str, float]]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         if wish["precision"] == "int8" and isinstance(network, MMAUNet):
-            int8_file = _quantised(network, wish["runtime"], Path(folder))
+            int8_file = _quantized(network, wish["runtime"], Path(folder))
         for height, width in sorted(wish["sizes"]):
             pair = synthetic_pair(height, width)
             start = time.perf_counter()
@@ -96,7 +96,7 @@ def measure(wish: dict[str, Any]) -> list[dict[str, float]]:
                 threads=wish["threads"],
             )
             if wish.get("mode", "eager") != "eager":
-                from mma_unet.benchmark.gpu import speed_up
+                from mma_unet.speed.gpu import speed_up
 
                 speed_up(fuser, wish["mode"])
             fuser(*pair)
@@ -164,7 +164,7 @@ def _network(name: str) -> MMAUNet | str:
         raise InputError(f"{error}, or a weights file") from error
 
 
-def _quantised(network: MMAUNet, runtime: str, folder: Path) -> Path:
+def _quantized(network: MMAUNet, runtime: str, folder: Path) -> Path:
     """An int8 file, calibrated on noise: its speed is that of a well calibrated one."""
     side = 4 * network.config.size_multiple
     rng = np.random.default_rng(0)
@@ -172,7 +172,7 @@ def _quantised(network: MMAUNet, runtime: str, folder: Path) -> Path:
     samples = [{k: rng.random(shape, np.float32) for k in ("ir", "vi")} for _ in range(2)]
     kind = "onnx" if runtime == "onnxruntime" else "openvino"
     target = folder / ("int8.onnx" if kind == "onnx" else "int8.xml")
-    quantise(network, target, kind, samples, float_levels=INT8_FLOAT_LEVELS)
+    quantize(network, target, kind, samples, float_levels=INT8_FLOAT_LEVELS)
     return target
 
 

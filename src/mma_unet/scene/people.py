@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mma_unet.data.scene.noise import Array, Noise
+from mma_unet.scene.noise import Array, Noise
 
 __all__ = ["Person", "Sprite", "draw_person"]
 
@@ -69,7 +69,7 @@ class _Canvas:
         self.albedo = np.zeros((*shape, 3), np.float32)
         self.warmth = np.zeros(shape, np.float32)
 
-    def polygon(self, points: Array, colour: tuple[float, float, float], warm: float) -> None:
+    def polygon(self, points: Array, color: tuple[float, float, float], warm: float) -> None:
         pixels = np.stack(
             [
                 (points[:, 0] + _WIDTH / 2) * self.scale,
@@ -79,38 +79,38 @@ class _Canvas:
         )
         mask = np.zeros_like(self.alpha)
         cv2.fillPoly(mask, [np.round(pixels * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        self._paint(mask, colour, warm)
+        self._paint(mask, color, warm)
 
     def limb(
         self,
         joints: list[tuple[float, float]],
         radii: list[float],
-        colour: tuple[float, float, float],
+        color: tuple[float, float, float],
         warm: float,
     ) -> None:
         mask = np.zeros_like(self.alpha)
         for (ax, ay), (bx, by), ra, rb in zip(joints, joints[1:], radii, radii[1:], strict=False):
             for t in np.linspace(0, 1, 14):
                 x, y, r = ax + (bx - ax) * t, ay + (by - ay) * t, ra + (rb - ra) * t
-                centre = (x + _WIDTH / 2) * self.scale, (_HEIGHT - 0.05 - y) * self.scale
+                center = (x + _WIDTH / 2) * self.scale, (_HEIGHT - 0.05 - y) * self.scale
                 cv2.circle(
                     mask,
-                    (round(centre[0] * 16), round(centre[1] * 16)),
+                    (round(center[0] * 16), round(center[1] * 16)),
                     round(r * self.scale * 16),
                     255,
                     -1,
                     cv2.LINE_AA,
                     4,
                 )
-        self._paint(mask, colour, warm)
+        self._paint(mask, color, warm)
 
-    def _paint(self, mask: Array, colour: tuple[float, float, float], warm: float) -> None:
+    def _paint(self, mask: Array, color: tuple[float, float, float], warm: float) -> None:
         share = mask.astype(np.float32) / 255
         # Round: the rim of a limb is cooler and darker than its middle.
         depth = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3)
         bulge = np.sqrt(np.clip(depth / max(float(depth.max()), 1.0), 0, 1))
         self.albedo += share[..., None] * (
-            np.asarray(colour, np.float32) * (0.55 + 0.45 * bulge[..., None]) - self.albedo
+            np.asarray(color, np.float32) * (0.55 + 0.45 * bulge[..., None]) - self.albedo
         )
         self.warmth += share * (warm * (0.86 + 0.14 * bulge) - self.warmth)
         self.alpha = np.maximum(self.alpha, mask)
@@ -150,12 +150,10 @@ def draw_person(person: Person, noise: Noise, scale: float = 240.0) -> Sprite:
             max(knee[1] - 0.42 * math.cos(lower) + lift, 0.06),
         )
         tinted = tuple(tone * c for c in trousers)
-        colour = (tinted[0], tinted[1], tinted[2])
+        color = (tinted[0], tinted[1], tinted[2])
         toe = (ankle[0] + sign * (0.06 + 0.12 * side), max(ankle[1] - 0.045, 0.03))
         canvas.limb([ankle, toe], [0.05, 0.035], shoe, 0.50)
-        canvas.limb(
-            [(x0, hip), knee, ankle], [0.095, 0.07, 0.05], colour, legs * (0.9 + 0.1 * tone)
-        )
+        canvas.limb([(x0, hip), knee, ankle], [0.095, 0.07, 0.05], color, legs * (0.9 + 0.1 * tone))
 
     def arm(which: int, tone: float) -> None:
         angle = -0.9 * swing * math.sin(person.phase + (math.pi if which else 0.0))

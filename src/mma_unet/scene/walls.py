@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from mma_unet.data.scene.noise import Array, Noise, hash01, smoothstep
-from mma_unet.data.scene.surfaces import END, FLANK, RIGHT, Building, Street, Surface, house_index
+from mma_unet.scene.noise import Array, Noise, hash01, smoothstep
+from mma_unet.scene.surfaces import END, FLANK, RIGHT, Building, Street, Surface, house_index
 
 __all__ = ["paint_end", "paint_facade", "paint_flanks"]
 
@@ -33,7 +33,7 @@ def paint_facade(surface: Surface, kind: int, houses: tuple[Building, ...], stre
     u = z - np.array([h.near for h in houses])[index]
     width = np.array([h.far - h.near for h in houses])[index]
     height = np.array([h.height for h in houses])[index]
-    base = np.array([h.colour for h in houses])[index]
+    base = np.array([h.color for h in houses])[index]
     bricks = np.array([h.brick for h in houses])[index]
     noise, key = street.noise, street.seed * 7 + kind
     sharp = np.clip(15.0 / np.maximum(z, 1), 0.0, 1.0)
@@ -71,12 +71,12 @@ def paint_facade(surface: Surface, kind: int, houses: tuple[Building, ...], stre
     albedo[glass] = (0.015, 0.018, 0.022)
     albedo[frame] = (0.22, 0.21, 0.20)
     cool = (shade > 0.75)[:, None]
-    colour = np.where(cool, np.array([0.62, 0.80, 1.0]), np.array([1.0, 0.68, 0.33]))
+    color = np.where(cool, np.array([0.62, 0.80, 1.0]), np.array([1.0, 0.68, 0.33]))
     curtain = 0.55 + 0.45 * np.sin(np.abs(wx) * 55) * (np.abs(wx) > 0.28)
     curtain = np.where(np.abs(wx) > 0.28, curtain * 0.7, 1.0)
     blind = np.where(wy > 1.2 + shade, 0.5 + 0.12 * np.sin(wy * 90), 1.0)
     inside = (0.25 + 0.75 * smoothstep(0.6, 2.3, wy)) * curtain * blind * (0.25 + 0.75 * shade)
-    emission = np.where(lit[:, None], colour * (0.55 * inside)[:, None], emission)
+    emission = np.where(lit[:, None], color * (0.55 * inside)[:, None], emission)
     warm = np.where(glass, 0.25 + 0.06 * draw + 0.03 * (wy - 1), warm)
     warm = np.where(lit, 0.49 + 0.12 * shade + 0.03 * noise(wx, wy, 2.0), warm)
     warm = np.where(frame & (draw < 0.30), 0.42, warm)
@@ -116,7 +116,7 @@ def paint_facade(surface: Surface, kind: int, houses: tuple[Building, ...], stre
         span = house.far - house.near
         along = u[here] / span
         letters = _letters(house.sign, span, (1 - along) if mirrored else along, y[here])
-        emission[here] = letters[:, None] * np.asarray(house.sign_colour) * 2.4
+        emission[here] = letters[:, None] * np.asarray(house.sign_color) * 2.4
         warm[here] += 0.10 * letters
     surface.albedo[mask] = np.clip(albedo, 0.003, 1)
     surface.emission[mask] = emission
@@ -157,7 +157,7 @@ def paint_end(surface: Surface, street: Street) -> None:
 
 
 def paint_flanks(surface: Surface, street: Street) -> None:
-    """Fill in the bare side walls above lower neighbours."""
+    """Fill in the bare side walls above lower neighbors."""
     mask = surface.kind == FLANK
     x, y = surface.point[..., 0][mask], surface.point[..., 1][mask]
     tone, _ = _brick(x, y, np.full_like(x, 0.6), street.noise, street.seed)

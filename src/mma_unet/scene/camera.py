@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mma_unet.data.scene.noise import Array
+from mma_unet.scene.noise import Array
 
 __all__ = ["Camera", "infrared_sensor", "visible_sensor"]
 
@@ -32,7 +32,7 @@ class Camera:
         return 0.86 * max(self.width, self.height)
 
     @property
-    def centre(self) -> tuple[float, float]:
+    def center(self) -> tuple[float, float]:
         """Column and row of the vanishing point."""
         return 0.5 * self.width, 0.475 * self.height
 
@@ -40,14 +40,14 @@ class Camera:
         """``(N, 3)`` places in front of the camera to ``(N, 2)`` columns and rows."""
         points = np.asarray(points, dtype=np.float64)
         depth = np.maximum(points[:, 2], 0.1)
-        column = self.centre[0] + self.focal * (points[:, 0] - self.x) / depth
-        row = self.centre[1] - self.focal * (points[:, 1] - self.y) / depth
+        column = self.center[0] + self.focal * (points[:, 0] - self.x) / depth
+        row = self.center[1] - self.focal * (points[:, 1] - self.y) / depth
         return np.stack([column, row], axis=1)
 
     def rays(self) -> Array:
         """``(H, W, 3)`` directions with z = 1."""
-        columns = (np.arange(self.width) + 0.5 - self.centre[0]) / self.focal
-        rows = -(np.arange(self.height) + 0.5 - self.centre[1]) / self.focal
+        columns = (np.arange(self.width) + 0.5 - self.center[0]) / self.focal
+        rows = -(np.arange(self.height) + 0.5 - self.center[1]) / self.focal
         x, y = np.meshgrid(columns, rows)
         return np.stack([x, y, np.ones_like(x)], axis=-1).astype(np.float32)
 

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from mma_unet.data.scene.brush import PROFILE, Brush, Car, CarLayer
-from mma_unet.data.scene.camera import Camera
-from mma_unet.data.scene.noise import Array, rgb, smoothstep
+from mma_unet.scene.brush import PROFILE, Brush, Car, CarLayer
+from mma_unet.scene.camera import Camera
+from mma_unet.scene.noise import Array, rgb, smoothstep
 
 __all__ = ["Car", "CarLayer", "draw_car"]
 

@@ -79,5 +79,5 @@ def smoothstep(low: float, high: float, x: Array) -> Array:
 
 
 def rgb(red: float, green: float, blue: float) -> Array:
-    """A colour or an amount of light as a ``(3,)`` ``float32`` array."""
+    """A color or an amount of light as a ``(3,)`` ``float32`` array."""
     return np.array([red, green, blue], np.float32)

@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mma_unet.benchmark.gpu import FP8_REASON, MODES, no_gpu_reason
-from mma_unet.benchmark.machine import device_name, versions
-from mma_unet.benchmark.records import read_records, write_records
 from mma_unet.errors import InputError
 from mma_unet.inference.runtimes import has_native_bf16
 from mma_unet.inference.runtimes.base import installed
+from mma_unet.machine import device_name, versions
+from mma_unet.speed.gpu import FP8_REASON, MODES, no_gpu_reason
+from mma_unet.speed.records import read_records, write_records
 
 __all__ = ["DEFAULT_SIZES", "Case", "Row", "Skipped", "bench", "cases", "read_rows", "run_worker"]
 
@@ -133,7 +133,7 @@ def cases(
             if precision == "bf16" and not has_native_bf16():
                 skipped.append(Skipped(f"{runtime} bf16", "this CPU has no bf16"))
             elif (runtime, precision) == ("openvino", "int8") and not installed("nncf"):
-                reason = "nncf is not installed: pip install 'mma-unet[quantise]'"
+                reason = "nncf is not installed: pip install 'mma-unet[quantize]'"
                 skipped.append(Skipped("openvino int8", reason))
             else:
                 found += [Case(preset, runtime, precision) for preset in presets]
@@ -236,7 +236,7 @@ def run_worker(wish: dict[str, Any]) -> dict[str, Any]:
             "OMP_NUM_THREADS": str(wish["threads"]),
             "MMA_UNET_ALLOCATOR": "keep" if wish.get("keep_large_blocks", True) else "default",
         }
-        worker = "mma_unet.benchmark.speed_worker"
+        worker = "mma_unet.speed.worker"
         command = [sys.executable, "-m", worker, str(question), str(answer)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if answer.is_file():

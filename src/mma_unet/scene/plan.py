@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mma_unet.data.scene.cars import Car
-from mma_unet.data.scene.lights import Light
-from mma_unet.data.scene.noise import Noise
-from mma_unet.data.scene.people import Person
-from mma_unet.data.scene.surfaces import Building, Street
+from mma_unet.scene.cars import Car
+from mma_unet.scene.lights import Light
+from mma_unet.scene.noise import Noise
+from mma_unet.scene.people import Person
+from mma_unet.scene.surfaces import Building, Street
 
 __all__ = ["Blade", "Lamp", "Plan", "Steam", "Tree", "plan_street"]
 
@@ -47,7 +47,7 @@ class Blade:
     side: int
     z: float
     bottom: float
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _blade_lights(blades: tuple[Blade, ...]) -> list[Light]:
     return [
         Light(
             (blade.side * 5.4, blade.bottom + 1.2, blade.z - 0.3),
-            (1.3 * blade.colour[0], 1.3 * blade.colour[1], 1.3 * blade.colour[2]),
+            (1.3 * blade.color[0], 1.3 * blade.color[1], 1.3 * blade.color[2]),
             reach=1.2,
         )
         for blade in blades
@@ -211,8 +211,8 @@ def _people(rng: np.random.Generator, near: Callable[[float, float], float]) -> 
     def someone(
         x: float, z: float, facing: float, speed: tuple[float, float], stride: float = 0.9
     ) -> Person:
-        grey = float(rng.uniform(0.02, 0.10))
-        coat = tuple(float(c) for c in grey * rng.uniform(0.6, 1.3, 3))
+        gray = float(rng.uniform(0.02, 0.10))
+        coat = tuple(float(c) for c in gray * rng.uniform(0.6, 1.3, 3))
         return Person(
             near(x, 0.12), near(z, 0.15), float(rng.uniform(1.62, 1.86)),
             float(rng.uniform(0.7, 2.2)), stride, facing, (coat[0], coat[1], coat[2]),

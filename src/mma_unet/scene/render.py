@@ -6,22 +6,22 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from mma_unet.data.scene.camera import Camera, infrared_sensor, visible_sensor
-from mma_unet.data.scene.cars import Car, CarLayer, draw_car
-from mma_unet.data.scene.layers import (
+from mma_unet.errors import InputError
+from mma_unet.scene.camera import Camera, infrared_sensor, visible_sensor
+from mma_unet.scene.cars import Car, CarLayer, draw_car
+from mma_unet.scene.layers import (
     blade_layer,
     lamp_layer,
     person_layer,
     steam_alpha,
     tree_layer,
 )
-from mma_unet.data.scene.lights import Light, irradiance
-from mma_unet.data.scene.noise import Array, rgb, smoothstep
-from mma_unet.data.scene.people import Person
-from mma_unet.data.scene.plan import Plan, plan_street
-from mma_unet.data.scene.street import look
-from mma_unet.data.scene.surfaces import GROUND, Surface
-from mma_unet.errors import InputError
+from mma_unet.scene.lights import Light, irradiance
+from mma_unet.scene.noise import Array, rgb, smoothstep
+from mma_unet.scene.people import Person
+from mma_unet.scene.plan import Plan, plan_street
+from mma_unet.scene.street import look
+from mma_unet.scene.surfaces import GROUND, Surface
 
 __all__ = ["Scene", "render_scene", "render_sequence"]
 
@@ -139,7 +139,7 @@ class _Stage:
         bounced = self.rays * np.array([1, -1, 1], np.float32)
         bounced[..., 0] += ripple
         bounced[..., 1] = np.where(ground, bounced[..., 1], 1.0) * (1 + 3 * ripple)
-        top = int(self.camera.centre[1])
+        top = int(self.camera.center[1])
         part = look(self.plan.street, surface.point[top:], bounced[top:])
         mirrored = np.zeros_like(surface.point)
         mirrored[top:] = np.minimum(_shade(part, self.lights), 6.0)
@@ -232,8 +232,8 @@ class _Stage:
         normals = np.zeros_like(points)  # a cloud scatters to all sides alike
         scatter = irradiance((*self.lights, *beams), points, normals, wrap=1.0)
         billow = 1 + 0.18 * self.plan.noise(points[..., 0] + 3, points[..., 1] - 0.08 * time, 4.0)
-        colour = (0.55 * scatter + 1.5 * _AMBIENT) * billow[..., None]
-        light = light + alpha[..., None] * (colour - light)
+        color = (0.55 * scatter + 1.5 * _AMBIENT) * billow[..., None]
+        light = light + alpha[..., None] * (color - light)
         warmth = warmth + 0.13 * alpha * (0.46 - warmth)
         return light, warmth
 
@@ -264,24 +264,24 @@ class _Stage:
         ]
         for blade in self.plan.blades:
             place = (blade.side * 5.9, blade.bottom + 0.31 * len(blade.text), blade.z)
-            sources.append((place, rgb(*blade.colour) * 1.6, 0.6))
+            sources.append((place, rgb(*blade.color) * 1.6, 0.6))
         for car in cars:
             if not car.running:
                 continue
-            colour = rgb(1, 0.95, 0.82) * 26 if car.oncoming else rgb(3, 0.1, 0.05)
+            color = rgb(1, 0.95, 0.82) * 26 if car.oncoming else rgb(3, 0.1, 0.05)
             for side in (-0.65, 0.65):
-                sources.append(((car.x + side, 0.68, car.z), colour, 0.16))
+                sources.append(((car.x + side, 0.68, car.z), color, 0.16))
         image = np.zeros_like(self.lit)
         columns = np.arange(self.camera.width, dtype=np.float32)
         rows = np.arange(self.camera.height, dtype=np.float32)
-        for (x, y, z), colour, radius in sources:
+        for (x, y, z), color, radius in sources:
             ((column, row),) = self.camera.project(np.array([(x, -y, z)]))
             across = 0.8 * radius * self.camera.focal / z + 0.0018 * self.camera.width
-            along = across + 0.20 * (row - self.camera.centre[1])
+            along = across + 0.20 * (row - self.camera.center[1])
             down = np.exp(-(((rows - row) / along) ** 2)) / (1 + along / across / 6)
             near = slice(max(int(column - 3 * across), 0), max(int(column + 3 * across), 1))
             side = np.exp(-(((columns[near] - column) / across) ** 2))
-            image[:, near] += (down[:, None] * side)[..., None] * colour
+            image[:, near] += (down[:, None] * side)[..., None] * color
         return image
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mma_unet.benchmark.machine import available_cores
-from mma_unet.benchmark.speed import Row, Skipped
+from mma_unet.machine import available_cores
+from mma_unet.speed.latency import Row, Skipped
 
 __all__ = ["speed_markdown"]
 
@@ -44,7 +44,7 @@ def _machine(row: Row, load: float | None) -> list[str]:
         f"Machine: {where}; {row.threads} thread(s); allocator: {row.allocator}; "
         f"{row.versions}.{busy}",
         "",
-        "Median seconds for one pair, bytes in to bytes out (colour visible image). Throughput is "
+        "Median seconds for one pair, bytes in to bytes out (color visible image). Throughput is "
         "the better of one pair at a time and several together. Peak memory is that of the whole "
         "process (on a GPU, of the device). Start is the time from loaded weights to the first "
         "result.",

@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from mma_unet.analysis.study import Job, Outcome, Report, Study, run_jobs
 from mma_unet.models import ABLATIONS
+from mma_unet.training.study import Job, Outcome, Report, Study, run_jobs
 
 __all__ = ["METRICS", "TABLE_4", "Ordering", "ablation_jobs", "orderings", "run_ablation", "spread"]
 

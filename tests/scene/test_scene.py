@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mma_unet.data.images import luminance
-from mma_unet.data.scene import Scene, render_scene, render_sequence
 from mma_unet.errors import InputError
+from mma_unet.scene import Scene, render_scene, render_sequence
 
 
 @cache
@@ -60,14 +60,14 @@ def test_a_person_in_the_light_shows_in_both() -> None:
     assert found
 
 
-def test_it_is_night_with_lamps_colours_and_texture() -> None:
+def test_it_is_night_with_lamps_colors_and_texture() -> None:
     vi = _scene(0).vi.astype(float)
-    grey = luminance(_scene(0).vi).astype(float)
-    assert 15 < grey.mean() < 90
-    assert (grey > 240).mean() > 0.001, "lamps saturate"
+    gray = luminance(_scene(0).vi).astype(float)
+    assert 15 < gray.mean() < 90
+    assert (gray > 240).mean() > 0.001, "lamps saturate"
     spread = vi.max(axis=2) - vi.min(axis=2)
-    assert (spread > 100).mean() > 0.002, "neon is colourful"
-    detail = np.abs(np.diff(grey, axis=1)).mean()
+    assert (spread > 100).mean() > 0.002, "neon is colorful"
+    detail = np.abs(np.diff(gray, axis=1)).mean()
     assert detail > 1.5
 
 

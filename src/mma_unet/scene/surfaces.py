@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mma_unet.data.scene.noise import Array, Noise
+from mma_unet.scene.noise import Array, Noise
 
 __all__ = [
     "END",
@@ -30,11 +30,11 @@ class Building:
     near: float
     far: float
     height: float
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     brick: float
     shop: tuple[float, float, float] | None
     sign: str
-    sign_colour: tuple[float, float, float]
+    sign_color: tuple[float, float, float]
 
 
 @dataclass(frozen=True)

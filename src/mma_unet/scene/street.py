@@ -1,14 +1,14 @@
 """The street without anybody in it: every pixel's ray is cut with ground, houses and horizon.
 
-The place where a ray lands decides colour, glow and temperature.
+The place where a ray lands decides color, glow and temperature.
 """
 
 from itertools import pairwise
 
 import numpy as np
 
-from mma_unet.data.scene.noise import Array, hash01, smoothstep
-from mma_unet.data.scene.surfaces import (
+from mma_unet.scene.noise import Array, hash01, smoothstep
+from mma_unet.scene.surfaces import (
     END,
     FLANK,
     GROUND,
@@ -20,7 +20,7 @@ from mma_unet.data.scene.surfaces import (
     Surface,
     house_index,
 )
-from mma_unet.data.scene.walls import paint_end, paint_facade, paint_flanks
+from mma_unet.scene.walls import paint_end, paint_facade, paint_flanks
 
 __all__ = ["look"]
 
@@ -92,8 +92,8 @@ def _sky(surface: Surface, rays: Array, street: Street) -> None:
     up = np.clip(rays[..., 1][mask], 0, 2)
     cloud = street.noise(rays[..., 0][mask] * 3, up * 8 + 1, 9.0)
     glow = np.exp(-up * 2.6)[:, None]
-    colour = np.array([0.004, 0.006, 0.013]) + glow * np.array([0.020, 0.013, 0.012])
-    surface.emission[mask] = colour * (1 + 0.22 * cloud[:, None]).clip(0.4)
+    color = np.array([0.004, 0.006, 0.013]) + glow * np.array([0.020, 0.013, 0.012])
+    surface.emission[mask] = color * (1 + 0.22 * cloud[:, None]).clip(0.4)
     surface.warmth[mask] = 0.05 + 0.09 * np.exp(-up * 2.2) + 0.012 * cloud
 
 

@@ -4,6 +4,6 @@ The infrared camera sees people through darkness and steam; the visible one sees
 lamps and signs. Nothing is taken from a photograph.
 """
 
-from mma_unet.data.scene.render import Scene, render_scene, render_sequence
+from mma_unet.scene.render import Scene, render_scene, render_sequence
 
 __all__ = ["Scene", "render_scene", "render_sequence"]

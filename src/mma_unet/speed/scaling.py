@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mma_unet.benchmark.records import read_records, write_records
-from mma_unet.benchmark.speed import run_worker
+from mma_unet.speed.latency import run_worker
+from mma_unet.speed.records import read_records, write_records
 
 __all__ = ["MEGAPIXELS", "Point", "plot", "scaling", "scaling_markdown"]
 

@@ -1,0 +1,1 @@
+"""Latency, throughput, memory and scaling of the fusion, and their tables."""
