@@ -19,7 +19,8 @@ from mma_unet.inference import Fuser
 from mma_unet.machine import peak_rates
 from mma_unet.models import MMAUNet, MMAUNetConfig, save_model
 from mma_unet.speed import latency as speed
-from mma_unet.speed import speed_report, speed_worker
+from mma_unet.speed import report as speed_report
+from mma_unet.speed import worker as speed_worker
 from mma_unet.speed.gpu import MODES, no_gpu_reason, speed_up
 from tests.conftest import make_pairs
 
