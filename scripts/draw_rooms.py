@@ -4,7 +4,8 @@
 
 Floors are the layers of the import rules in `pyproject.toml`; an arrow is drawn from each room to
 the rooms it imports, the thicker the more modules do so. An arrow upwards would be red; a circle
-cannot be without one. Prints all arrows; those to the ground floor, which every room may use, are not drawn.
+cannot be without one. Prints all arrows; those to the ground floor, which every room may use, are
+not drawn.
 """
 
 from __future__ import annotations

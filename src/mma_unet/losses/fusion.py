@@ -36,6 +36,7 @@ class FusionLossConfig:
         strokes: Weight of `SceneTerms.strokes`.
         grain: Weight of `SceneTerms.grain`.
         lift: How far the base rises towards a warmer IR image, 0 to 1; see `SceneTerms`.
+        sink: How far it falls towards a colder one, 0 to 0.6.
         saliency: Weight of `saliency_loss`.
         legibility: Weight of `legibility_loss`.
         pyramid: Weight of `pyramid_loss`; luminance only.
@@ -53,6 +54,7 @@ class FusionLossConfig:
     strokes: float = 0.0
     grain: float = 0.0
     lift: float = 0.5
+    sink: float = 0.0
     saliency: float = 0.0
     legibility: float = 0.0
     pyramid: float = 0.0
@@ -61,6 +63,8 @@ class FusionLossConfig:
         """Check the readings."""
         if not 0 <= self.lift <= 1:
             raise ValueError(f"lift must be in 0..1, not {self.lift}")
+        if not 0 <= self.sink <= 0.6:
+            raise ValueError(f"sink must be in 0..0.6, not {self.sink}")
         if self.ssim not in ("one_minus", "dssim"):
             raise ValueError(f"ssim must be 'one_minus' or 'dssim', not {self.ssim!r}")
         if self.gradient not in ("squared", "l1", "l1_squared"):
@@ -100,7 +104,7 @@ class FusionLoss(nn.Module):
             squared = config.gradient == "l1_squared"
             terms["gradient"] = gradient.square() if squared else gradient
         if any(getattr(config, name) for name in _SCENE):
-            scene = SceneTerms(ir, vi, lift=config.lift)
+            scene = SceneTerms(ir, vi, lift=config.lift, sink=config.sink)
             terms |= {name: getattr(scene, name)(fused) for name in _SCENE if getattr(config, name)}
         if config.saliency:
             terms["saliency"] = saliency_loss(fused, ir, vi)

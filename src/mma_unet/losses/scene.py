@@ -82,6 +82,7 @@ class SceneTerms:
         ir: Infrared image, `(B, C, H, W)` in [0, 1].
         vi: Visible image, the same shape and range.
         lift: How far the base rises where IR is warmer than VI, 0 to 1; hot targets rise in full.
+        sink: How far it falls where IR is colder, 0 to 0.6; by 0.6 where VI is blind.
 
     Attributes:
         hot: How far IR stands out of its surroundings, 0 to 1, in full from 0.15 on.
@@ -90,14 +91,15 @@ class SceneTerms:
             lowered where IR is colder, so that what is hot has something to stand out from.
     """
 
-    def __init__(self, ir: Tensor, vi: Tensor, *, lift: float = 0.5) -> None:
+    def __init__(self, ir: Tensor, vi: Tensor, *, lift: float = 0.5, sink: float = 0.0) -> None:
         with torch.no_grad():
             self.ir, self.vi = ir, vi
             self.hot = _ramp(ir - box_mean(ir, 63), 0.0, 0.15)
             self.blind = blindness(ir, vi)
             warmer, colder = F.relu(ir - vi), F.relu(vi - ir)
             rise = lift + (1 - lift) * self.hot
-            self.scene = vi + rise * warmer - 0.6 * self.blind * colder
+            fall = sink + (0.6 - sink) * self.blind
+            self.scene = vi + rise * warmer - fall * colder
 
     def base(self, fused: Tensor) -> Tensor:
         """Mean absolute distance from `scene` of what is coarser than 9 and than 15 pixels."""
