@@ -4,8 +4,8 @@
     python scripts/mutation.py --sample 100 --out results/mutation.csv
 
 cosmic-ray makes the mutants of `models`, `losses`, `metrics`, `inference/sources.py` and
-`data/pairs.py`; of each room a seeded sample is tried on a copy of the tree, with that room's tests.
-A survivor is written with its line, so that the reason can be noted beside it. Not part of CI.
+`data/pairs.py`; of each room a seeded sample is tried on a copy of the tree, with that room's
+tests. A survivor is written with its line, so that the reason can be noted beside it. Not part of CI.
 Operators on `|` are left out: here it stands in annotations, which are not evaluated.
 """
 
@@ -21,6 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from cosmic_ray.ast import ast_nodes, get_ast_from_path
 from cosmic_ray.modules import find_modules
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
@@ -37,20 +38,16 @@ ROOMS = {
 """What is mutated, and the tests that are to notice."""
 
 
-def mutants(source: Path) -> list[tuple[str, str, int]]:
-    """All mutants of one file: its code, the operator's name and the line."""
-    code, found = source.read_text(encoding="utf-8"), []
+def mutants(source: Path) -> list[tuple[Path, str, int, int]]:
+    """All mutants of one file: file, operator, which occurrence of it, line."""
+    tree, found = get_ast_from_path(source), []
     for name in sorted(operator_names()):
-        if "BitOr" in name or "Variable" in name:
+        kind = get_operator(name)
+        if "BitOr" in name or kind.arguments():
             continue
-        operator = get_operator(name)()
-        for occurrence in range(10_000):
-            changed = mutate_code(code, operator, occurrence)
-            if changed is None:
-                break
-            lines = zip(code.splitlines(), changed.splitlines(), strict=False)
-            line = next((i for i, (a, b) in enumerate(lines, 1) if a != b), 0)
-            found.append((changed, name, line))
+        operator = kind()
+        places = [place for node in ast_nodes(tree) for place in operator.mutation_positions(node)]
+        found += [(source, name, index, start[0]) for index, (start, _) in enumerate(places)]
     return found
 
 
@@ -69,10 +66,11 @@ def main() -> None:
         for room in args.rooms:
             place, tests = ROOMS[room]
             files = sorted(find_modules([copy / "src" / "mma_unet" / place]))
-            every = [(file, *mutant) for file in files for mutant in mutants(file)]
+            every = [mutant for file in files for mutant in mutants(file)]
             chosen = random.Random(args.seed).sample(every, min(args.sample, len(every)))
-            for file, changed, operator, line in track(chosen, room):
+            for file, operator, occurrence, line in track(chosen, room):
                 original = file.read_text(encoding="utf-8")
+                changed = mutate_code(original, get_operator(operator)(), occurrence) or original
                 file.write_text(changed, encoding="utf-8")
                 try:
                     killed = not passes(copy, tests, args.timeout)
