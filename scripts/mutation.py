@@ -5,7 +5,7 @@
 
 cosmic-ray makes the mutants of `models`, `losses`, `metrics`, `inference/sources.py` and
 `data/pairs.py`; of each room a seeded sample is tried on a copy of the tree, with that room's
-tests. A survivor is written with its line, so that the reason can be noted beside it. Not part of CI.
+tests. A survivor is written with its line, so that the reason can be noted beside it. Not in CI.
 Operators on `|` are left out: here it stands in annotations, which are not evaluated.
 """
 
