@@ -11,8 +11,9 @@ import torch
 from mma_unet import Fuser, InputError
 from mma_unet.inference import quantize as quantizing
 from mma_unet.inference.export import FORMATS, TOLERANCE, export_model, largest_difference
-from mma_unet.inference.runtimes import base, choose, has_native_bf16, make_runtime, read_exported
+from mma_unet.inference.runtimes import base, choose, make_runtime, read_exported
 from mma_unet.inference.runtimes.with_openvino import OpenVINORuntime
+from mma_unet.machine import has_native_bf16
 from mma_unet.models import MMAUNet, MMAUNetConfig, ablation, load_model, save_model
 
 CPU = torch.device("cpu")

@@ -10,11 +10,11 @@ import torch
 from mma_unet.errors import InputError
 from mma_unet.inference.runtimes.base import PRECISIONS, RUNTIMES, Runtime, installed, need
 from mma_unet.inference.runtimes.convert import to_onnx
-from mma_unet.inference.runtimes.cpu import has_native_bf16
 from mma_unet.inference.runtimes.exported import Exported, read_exported
 from mma_unet.inference.runtimes.with_onnxruntime import OnnxRuntime
 from mma_unet.inference.runtimes.with_openvino import OpenVINORuntime
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
+from mma_unet.machine import has_native_bf16
 from mma_unet.models import MMAUNet
 
 __all__ = ["choose_precision", "choose_runtime", "make_runtime"]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mma_unet.inference.runtimes.base import default_threads, need
 from mma_unet.inference.runtimes.convert import INPUTS
-from mma_unet.inference.runtimes.cpu import has_native_bf16
+from mma_unet.machine import has_native_bf16
 from mma_unet.models import MMAUNetConfig
 
 __all__ = ["OpenVINORuntime"]
