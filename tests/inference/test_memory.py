@@ -77,9 +77,6 @@ def test_little_memory_does_not_cut_an_ordinary_image(monkeypatch: pytest.Monkey
     for model in ("tiny", "small"):
         fused = Fuser(model, device="cpu", runtime="torch")(image, image)
         assert np.asarray(fused).shape == image.shape
-            480,
-            640,
-        )
 
 
 @pytest.mark.parametrize("system", ["win32", "darwin"])

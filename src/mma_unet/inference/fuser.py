@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -13,12 +14,19 @@ from torch.nn import functional as F
 from mma_unet.errors import InputError
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
 from mma_unet.inference.memory import memory_budget, parse_memory, release_memory
-from mma_unet.inference.runtimes import is_exported, make_runtime
+from mma_unet.inference.runtimes import (
+    Exported,
+    Runtime,
+    is_exported,
+    make_runtime,
+    read_exported,
+)
+from mma_unet.inference.runtimes.choose import choose_precision, choose_runtime
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
 from mma_unet.inference.sources import (
     IR_RANGES,
-    Array,
     Canvas,
+    Fused,
     Image,
     Source,
     read_source,
@@ -36,12 +44,12 @@ class Fuser:
     and its sample type.
 
     Args:
-        model: Shipped weights by name, the path of a weights file or of a file that
-            `mma-unet export` wrote, or a network (of which a copy is used, in evaluation mode and
-            with batch norm folded).
+        model: Shipped weights by name, the path of a weights file or of an `.onnx` or `.xml` file
+            that `mma-unet export` wrote, or a network (of which a copy is used, in evaluation mode
+            and with batch norm folded).
         device: `"auto"` (CUDA if there is one), `"cpu"`, `"cuda"`, `"cuda:1"`, ...
-        runtime: `"torch"`, `"onnxruntime"`, `"openvino"`, or `"auto"`: PyTorch on CUDA, and on the
-            CPU OpenVINO if it is installed, else PyTorch.
+        runtime: `"torch"`, `"onnxruntime"`, `"openvino"`, or `"auto"`: PyTorch, and OpenVINO where
+            it is installed, on the CPU, for many pairs: see `expect`.
         precision: `"fp32"`, `"bf16"`, `"int8"` (of an int8 file), or `"auto"`: bfloat16 on a CPU
             that has it natively, else float32. docs/speed.md says what each costs in quality.
         threads: CPU threads; as many as PyTorch uses if `None`.
@@ -86,13 +94,18 @@ class Fuser:
         statistics: str = "exact",
     ) -> None:
         self.device = _device(device)
-        self._model = (
-            model if isinstance(model, MMAUNet) or is_exported(model) else load_model(model)
-        )
-        self.runtime = make_runtime(
-            self._model, device=self.device, runtime=runtime, precision=precision, threads=threads
-        )
-        self.config = self.runtime.config
+        self._model: MMAUNet | Exported
+        if isinstance(model, MMAUNet):
+            self._name, self._model = f"width {model.config.width}", copy.deepcopy(model)
+        else:
+            self._name = os.fspath(model)
+            self._model = read_exported(model) if is_exported(model) else load_model(model)
+        if threads is not None and threads < 1:
+            raise InputError(f"threads must be at least 1, not {threads}")
+        self._wanted, self._threads, self._pairs = runtime, threads, 1
+        first = choose_runtime(runtime, self.device, self._model)
+        self.precision = choose_precision(precision, first, self.device, self._model)
+        self.config = self._model.config
         if color not in ("luminance", "rgb"):
             raise InputError(f"color must be 'luminance' or 'rgb', not {color!r}")
         if color == "rgb" and self.config.in_channels != 3:
@@ -106,36 +119,67 @@ class Fuser:
         self.statistics = statistics
         self.on_tile: Callable[[int, int], None] = lambda *_: None
 
+    def __repr__(self) -> str:
+        runtime = choose_runtime(self._wanted, self.device, self._model, self._pairs)
+        return (
+            f"Fuser({self._name!r}, runtime={runtime!r}, precision={self.precision!r}, "
+            f"device={str(self.device)!r})"
+        )
+
+    def expect(self, pairs: int) -> None:
+        """Say how many pairs are to come, for the choice of the runtime.
+
+        OpenVINO is faster than PyTorch but takes a second of work before the first pair. So
+        `"auto"` takes it from 32 pairs on that are known of: `fuse_batch` and `fuse_files` count
+        theirs, a video counts as many, and a loop of your own says it here. The first pair that is
+        fused settles the runtime: what is fused later does not change it.
+        """
+        self._pairs = max(self._pairs, pairs)
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """What runs the network; chosen and made when it is first needed."""
+        return make_runtime(
+            self._model,
+            device=self.device,
+            runtime=self._wanted,
+            precision=self.precision,
+            threads=self._threads,
+            pairs=self._pairs,
+        )
+
     @property
     def model(self) -> MMAUNet:
-        """The network in PyTorch, as it was given or loaded.
+        """The network in PyTorch, as it was loaded, or a copy of the one given.
 
         Raises:
             InputError: If the model is an exported file, which holds none.
         """
         if not isinstance(self._model, MMAUNet):
-            raise InputError(f"{self._model} is an exported file: this needs a weights file")
+            raise InputError(f"{self._name} is an exported file: this needs a weights file")
         return self._model
 
-    def __call__(self, ir: Image, vi: Image) -> Array | Tensor:
+    def __call__(self, ir: Image, vi: Image) -> Fused:
         """Fuse one pair.
 
         Args:
-            ir: A path, an array `(H, W)` or `(H, W, 3)`, or a tensor `(H, W)` or `(C, H, W)`;
-                `uint8`, `uint16` or floats in [0, 1]. Color is reduced to luminance.
+            ir: A path, an array `(H, W)` or `(H, W, 3)`, a tensor `(H, W)` or `(C, H, W)`, or an
+                image of Pillow; `uint8`, `uint16` or floats in [0, 1]. Color is reduced to
+                luminance. A palette is looked up and alpha dropped, as in files.
             vi: The same, of the same height and width.
 
         Returns:
-            The fused image with the shape, sample type and kind (array or tensor) of `vi`; an
-            array for a path. With `gray`, its luminance.
+            The fused image with the shape, sample type and kind (array, tensor or image of Pillow)
+            of `vi`; an array for a path. With `gray`, its luminance.
 
         Raises:
             InputError: If an image cannot be used or the sizes differ.
         """
         return self.fuse_batch([(ir, vi)])[0]
 
-    def fuse_batch(self, pairs: Sequence[tuple[Image, Image]]) -> list[Array | Tensor]:
+    def fuse_batch(self, pairs: Sequence[tuple[Image, Image]]) -> list[Fused]:
         """Fuse several pairs, those of one size together; results in the order of `pairs`."""
+        self.expect(len(pairs))
         sources = [self.read(ir, vi) for ir, vi in pairs]
         return self.fuse_sources(sources)
 
@@ -151,12 +195,12 @@ class Fuser:
             )
         return ir_source, vi_source
 
-    def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Array | Tensor]:
+    def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Fuse pairs that `read` has returned."""
         groups: dict[tuple[int, int], list[int]] = {}
         for index, (ir, _) in enumerate(sources):
             groups.setdefault(ir.size, []).append(index)
-        results: dict[int, Array | Tensor] = {}
+        results: dict[int, Fused] = {}
         for indices in groups.values():
             members = [sources[i] for i in indices]
             spare = memory_budget(self.max_memory, self.device) - self._output_bytes(members)
@@ -179,19 +223,21 @@ class Fuser:
     @cached_property
     def _tile_network(self) -> MMAUNet:
         """The network whose parts are run tile by tile, whatever the runtime."""
-        runtime = TorchRuntime(self.model, device=self.device, precision=self.runtime.precision)
+        runtime = self.__dict__.get("runtime")
+        if not isinstance(runtime, TorchRuntime):
+            runtime = TorchRuntime(self.model, device=self.device, precision=self.precision)
         return runtime.network
 
-    def _untiled(self, sources: Sequence[tuple[Source, Source]]) -> list[Array | Tensor]:
+    def _untiled(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Results for pairs of one size, fused together."""
-        results: list[Array | Tensor] = []
+        results: list[Fused] = []
         for (_, vi), fused in zip(sources, self._run(sources), strict=True):
             canvas = Canvas(vi, gray=self.gray)
             canvas.paint(slice(None), slice(None), fused)
             results.append(canvas.result())
         return results
 
-    def _tiled(self, ir: Source, vi: Source) -> Array | Tensor:
+    def _tiled(self, ir: Source, vi: Source) -> Fused:
         """Result for one pair that is fused in tiles."""
         size = self._padded(vi.size)
         canvas = Canvas(vi, gray=self.gray)
