@@ -310,6 +310,7 @@ def test_the_first_pair_settles_the_runtime(narrow: MMAUNet) -> None:
     fuser(image, image)
     fuser.fuse_batch([(image, image)] * choose.PAYS_FROM)
     assert fuser.runtime.name == "torch"
+    assert "runtime='torch'" in repr(fuser)
     many = Fuser(narrow, device="cpu")
     many.expect(choose.PAYS_FROM)
     assert "runtime='openvino'" in repr(many)

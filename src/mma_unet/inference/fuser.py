@@ -14,23 +14,11 @@ from torch.nn import functional as F
 from mma_unet.errors import InputError
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
 from mma_unet.inference.memory import memory_budget, parse_memory, release_memory
-from mma_unet.inference.runtimes import (
-    Exported,
-    Runtime,
-    is_exported,
-    make_runtime,
-    read_exported,
-)
-from mma_unet.inference.runtimes.choose import choose_precision, choose_runtime
+from mma_unet.inference.runtimes import choose
+from mma_unet.inference.runtimes.base import Runtime
+from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
-from mma_unet.inference.sources import (
-    IR_RANGES,
-    Canvas,
-    Fused,
-    Image,
-    Source,
-    read_source,
-)
+from mma_unet.inference.sources import IR_RANGES, Canvas, Fused, Image, Source, read_source
 from mma_unet.inference.tiling import STATISTICS, fuse_tiles
 from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model, run_padded
 
@@ -93,7 +81,7 @@ class Fuser:
         max_memory: str | int | None = None,
         statistics: str = "exact",
     ) -> None:
-        self.device = _device(device)
+        self.device = choose.choose_device(device)
         self._model: MMAUNet | Exported
         if isinstance(model, MMAUNet):
             self._name, self._model = f"width {model.config.width}", copy.deepcopy(model)
@@ -103,28 +91,31 @@ class Fuser:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, not {threads}")
         self._wanted, self._threads, self._pairs = runtime, threads, 1
-        first = choose_runtime(runtime, self.device, self._model)
-        self.precision = choose_precision(precision, first, self.device, self._model)
-        self.config = self._model.config
-        if color not in ("luminance", "rgb"):
-            raise InputError(f"color must be 'luminance' or 'rgb', not {color!r}")
-        if color == "rgb" and self.config.in_channels != 3:
+        first = choose.choose_runtime(runtime, self.device, self._model)
+        self.precision = choose.choose_precision(precision, first, self.device, self._model)
+        self.config, self._able = self._model.config, self._model.describe()
+        for name, value, known in (
+            ("color", color, ("luminance", "rgb")),
+            ("ir_range", ir_range, IR_RANGES),
+            ("statistics", statistics, STATISTICS),
+        ):
+            if value not in known:
+                raise InputError(f"{name} must be {' or '.join(known)}, not {value!r}")
+        if color == "rgb" and self._able.in_channels != 3:
             raise InputError("color 'rgb' needs a three-channel model; use 'luminance'")
-        if ir_range not in IR_RANGES:
-            raise InputError(f"ir_range must be one of {IR_RANGES}, not {ir_range!r}")
-        if statistics not in STATISTICS:
-            raise InputError(f"statistics must be one of {STATISTICS}, not {statistics!r}")
-        self.gray, self.color, self.ir_range = gray, color, ir_range
+        self.gray, self.color, self.ir_range, self.statistics = gray, color, ir_range, statistics
         self.max_memory = None if max_memory is None else parse_memory(max_memory)
-        self.statistics = statistics
         self.on_tile: Callable[[int, int], None] = lambda *_: None
 
     def __repr__(self) -> str:
-        runtime = choose_runtime(self._wanted, self.device, self._model, self._pairs)
-        return (
-            f"Fuser({self._name!r}, runtime={runtime!r}, precision={self.precision!r}, "
-            f"device={str(self.device)!r})"
-        )
+        runtime, device = self._runtime_name(), str(self.device)
+        return f"Fuser({self._name!r}, {runtime=}, precision={self.precision!r}, {device=})"
+
+    def _runtime_name(self) -> str:
+        """The runtime that is at work, or would be now."""
+        if "runtime" in vars(self):
+            return self.runtime.name
+        return choose.choose_runtime(self._wanted, self.device, self._model, self._pairs)
 
     def expect(self, pairs: int) -> None:
         """Say how many pairs are to come, for the choice of the runtime.
@@ -139,7 +130,7 @@ class Fuser:
     @cached_property
     def runtime(self) -> Runtime:
         """What runs the network; chosen and made when it is first needed."""
-        return make_runtime(
+        return choose.make_runtime(
             self._model,
             device=self.device,
             runtime=self._wanted,
@@ -180,8 +171,7 @@ class Fuser:
     def fuse_batch(self, pairs: Sequence[tuple[Image, Image]]) -> list[Fused]:
         """Fuse several pairs, those of one size together; results in the order of `pairs`."""
         self.expect(len(pairs))
-        sources = [self.read(ir, vi) for ir, vi in pairs]
-        return self.fuse_sources(sources)
+        return self.fuse_sources([self.read(ir, vi) for ir, vi in pairs])
 
     def read(self, ir: Image, vi: Image) -> tuple[Source, Source]:
         """Read and check one pair; see `__call__` for what it takes and raises."""
@@ -203,8 +193,10 @@ class Fuser:
         results: dict[int, Fused] = {}
         for indices in groups.values():
             members = [sources[i] for i in indices]
-            spare = memory_budget(self.max_memory, self.device) - self._output_bytes(members)
-            at_once = self._at_once(spare, members[0][0].size)
+            spare = memory_budget(self.max_memory, self.device)
+            spare -= sum(Canvas.bytes_for(vi, gray=self.gray) for _, vi in members)
+            size = self._padded(members[0][0].size)
+            at_once = spare // peak_bytes(self.model, *size) if self._able.tiles else 1
             if at_once < 1:
                 for index, (ir, vi) in zip(indices, members, strict=True):
                     results[index] = self._tiled(ir, vi)
@@ -214,26 +206,32 @@ class Fuser:
                     results[index] = result
         return [results[i] for i in range(len(sources))]
 
-    def _at_once(self, spare: int, size: tuple[int, int]) -> int:
-        """How many pairs of one size fit into memory together; an exported file takes no tiles."""
-        if not isinstance(self._model, MMAUNet):
-            return 1
-        return spare // peak_bytes(self._model, *self._padded(size))
-
     @cached_property
     def _tile_network(self) -> MMAUNet:
         """The network whose parts are run tile by tile, whatever the runtime."""
-        runtime = self.__dict__.get("runtime")
+        runtime = self.runtime if self._runtime_name() == "torch" else None  # folded once
         if not isinstance(runtime, TorchRuntime):
             runtime = TorchRuntime(self.model, device=self.device, precision=self.precision)
         return runtime.network
 
     def _untiled(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Results for pairs of one size, fused together."""
+        height, width = sources[0][0].size
+        ir, vi = self._inputs(sources, Window(0, height, 0, width))
+        try:
+            with torch.inference_mode():
+                fused = run_padded(self.runtime.run, self._able.size_multiple, ir, vi).clamp_(0, 1)
+        except (MemoryError, RuntimeError) as error:
+            if "memory" not in str(error) and not isinstance(error, MemoryError):
+                raise
+            raise InputError(
+                f"{sources[0][1].name}: not enough memory for {len(sources)} pair(s) of "
+                f"{width}x{height} pixels; use --max-memory, a smaller batch or a smaller model"
+            ) from error
         results: list[Fused] = []
-        for (_, vi), fused in zip(sources, self._run(sources), strict=True):
-            canvas = Canvas(vi, gray=self.gray)
-            canvas.paint(slice(None), slice(None), fused)
+        for (_, visible), planes in zip(sources, self._planes(fused), strict=True):
+            canvas = Canvas(visible, gray=self.gray)
+            canvas.paint(slice(None), slice(None), planes)
             results.append(canvas.result())
         return results
 
@@ -270,29 +268,13 @@ class Fuser:
                 canvas.paint(rows, cols, self._planes(cropped)[0])
         return canvas.result()
 
-    def _run(self, sources: Sequence[tuple[Source, Source]]) -> Tensor:
-        """Fused images `(B, 1 or 3, H, W)` in [0, 1] of pairs of one size."""
-        height, width = sources[0][0].size
-        ir, vi = self._inputs(sources, Window(0, height, 0, width))
-        try:
-            with torch.inference_mode():
-                fused = self._forward(ir, vi).clamp_(0, 1)
-        except (MemoryError, RuntimeError) as error:
-            if "memory" not in str(error) and not isinstance(error, MemoryError):
-                raise
-            raise InputError(
-                f"{sources[0][1].name}: not enough memory for {len(sources)} pair(s) of "
-                f"{width}x{height} pixels; use --max-memory, a smaller batch or a smaller model"
-            ) from error
-        return self._planes(fused)
-
     def _planes(self, fused: Tensor) -> Tensor:
         """What the network returns, as `(B, 1, H, W)` luminance or `(B, 3, H, W)` color."""
         return fused if self.color == "rgb" else fused.mean(dim=1, keepdim=True)
 
     def _padded(self, size: tuple[int, int]) -> tuple[int, int]:
         """Height and width rounded up to what the network takes."""
-        multiple = self.config.size_multiple
+        multiple = self._able.size_multiple
         return size[0] + -size[0] % multiple, size[1] + -size[1] % multiple
 
     def _inputs(
@@ -312,30 +294,7 @@ class Fuser:
             ir, vi = (F.pad(x, beyond, mode="replicate") for x in (ir, vi))
         return ir, vi
 
-    def _output_bytes(self, sources: Sequence[tuple[Source, Source]]) -> int:
-        return sum(Canvas.bytes_for(vi, gray=self.gray) for _, vi in sources)
-
-    def _forward(self, ir: Tensor, vi: Tensor) -> Tensor:
-        """The network on `(B, in_channels, H, W)` of any size: pad, run, crop."""
-        return run_padded(self.runtime.run, self.config.size_multiple, ir, vi)
-
     def _stack(self, images: list[Tensor]) -> Tensor:
         """A batch `(B, in_channels, H, W)` on the device."""
-        channels = self.config.in_channels
+        channels = self._able.in_channels
         return torch.stack([image.expand(channels, -1, -1) for image in images]).to(self.device)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"unknown device {name!r}: use auto, cpu or cuda") from error
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"device {name!r} is not supported: use auto, cpu or cuda")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device.type == "cuda" and (device.index or 0) >= count:
-        here = f"only {count} CUDA device(s) are" if count else "no CUDA device is"
-        raise InputError(f"device {name!r}: {here} available here; use --device cpu")
-    return device

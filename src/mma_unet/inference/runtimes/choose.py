@@ -17,7 +17,7 @@ from mma_unet.inference.runtimes.with_torch import TorchRuntime
 from mma_unet.machine import has_native_bf16
 from mma_unet.models import MMAUNet
 
-__all__ = ["PAYS_FROM", "choose_precision", "choose_runtime", "make_runtime"]
+__all__ = ["PAYS_FROM", "choose_device", "choose_precision", "choose_runtime", "make_runtime"]
 
 PAYS_FROM = 32
 """Pairs from which on OpenVINO makes up for its start (docs/speed.md)."""
@@ -118,9 +118,9 @@ def choose_precision(
     """
     if wanted not in PRECISIONS:
         raise InputError(f"unknown precision {wanted!r}: use one of {', '.join(PRECISIONS)}")
-    if isinstance(source, Exported) and source.precision == "int8":
+    if source.describe().precisions == ("int8",):
         if wanted not in ("auto", "int8"):
-            raise InputError(f"{source.path} is an int8 model: give the weights for {wanted}")
+            raise InputError(f"{source} is an int8 model: give the weights for {wanted}")
         return "int8"
     if wanted == "int8":
         raise InputError(
@@ -136,3 +136,24 @@ def choose_precision(
         if on_cpu and not has_native_bf16():
             raise InputError("this CPU has no bf16: use --precision fp32 or auto")
     return wanted
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name; `"auto"` is CUDA if there is one.
+
+    Raises:
+        InputError: If it is unknown or not here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"unknown device {name!r}: use auto, cpu or cuda") from error
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device {name!r} is not supported: use auto, cpu or cuda")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
+        here = f"only {count} CUDA device(s) are" if count else "no CUDA device is"
+        raise InputError(f"device {name!r}: {here} available here; use --device cpu")
+    return device

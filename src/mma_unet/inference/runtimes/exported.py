@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 from mma_unet.errors import InputError
 from mma_unet.inference.runtimes.base import load
 from mma_unet.inference.runtimes.convert import METADATA_KEY
-from mma_unet.models import MMAUNetConfig
+from mma_unet.models import Descriptor, MMAUNetConfig
 
 __all__ = ["Exported", "is_exported", "read_exported"]
 
@@ -34,6 +34,14 @@ class Exported:
     config: MMAUNetConfig
     precision: str
     about: dict[str, Any]
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def describe(self) -> Descriptor:
+        """What the file can do, for whoever runs it; what is not int8 may run in bfloat16 too."""
+        able = ("int8",) if self.precision == "int8" else ("fp32", "bf16")
+        return Descriptor(self.config.in_channels, self.config.size_multiple, False, able)
 
 
 def is_exported(model: object) -> TypeGuard[str | os.PathLike[str]]:
