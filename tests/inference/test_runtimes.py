@@ -18,6 +18,7 @@ from mma_unet.inference.runtimes import base, choose, convert, make_runtime, rea
 from mma_unet.inference.runtimes.with_openvino import OpenVINORuntime
 from mma_unet.machine import has_native_bf16
 from mma_unet.models import MMAUNet, MMAUNetConfig, ablation, load_model, save_model
+from tests.conftest import make_pairs
 
 CPU = torch.device("cpu")
 NEEDS = {
@@ -290,17 +291,21 @@ def test_a_weights_file_runs_everywhere(tmp_path: Path, narrow: MMAUNet) -> None
     assert largest_difference(fuser.runtime.run, load_model(path), sizes=2) < TOLERANCE
 
 
-def test_few_pairs_run_on_torch_and_import_nothing_else(weights: Path) -> None:
+def test_few_pairs_run_on_torch_and_import_nothing_else(weights: Path, tmp_path: Path) -> None:
     """OpenVINO's second of start is not worth one image; nor is anything else that is not used."""
+    ir, vi = make_pairs(tmp_path, ["a"])
     code = f"""
-import sys, numpy as np
-from mma_unet import Fuser
-Fuser({str(weights)!r}, device="cpu")(np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint8))
+import sys
+from mma_unet.cli.main import app
+app(["fuse", "{ir}/a.png", "{vi}/a.png", "-o", "{tmp_path}/f.png", "-m", "{weights}"],
+    standalone_mode=False)
+import mma_unet.benchmark.evaluate
 unused = ("openvino", "onnx", "onnxruntime", "kornia", "torchmetrics", "av", "matplotlib", "PIL")
 print([name for name in unused if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / "f.png").stat().st_size
 
 
 def test_the_first_pair_settles_the_runtime(narrow: MMAUNet) -> None:
