@@ -62,11 +62,6 @@ class Source:
         """Height and width."""
         return int(self.planes.shape[-2]), int(self.planes.shape[-1])
 
-    @property
-    def pixels(self) -> Tensor:
-        """`(1 or 3, H, W)` float32 in [0, 1]."""
-        return self.region(slice(None), slice(None))
-
     def region(self, rows: slice, cols: slice) -> Tensor:
         """The pixels of some rows and columns, `(1 or 3, h, w)` float32 in [0, 1]."""
         part = np.ascontiguousarray(self.planes[:, rows, cols])
