@@ -1,4 +1,8 @@
-"""The machine beside a measured time: its name and the rate it multiplies matrices at."""
+"""What the machine has: cores, memory, number formats; and what to write beside a measured time.
+
+Nothing else in the package asks the system. On Linux, macOS and Windows alike; on Linux the limit
+of the container counts too.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,26 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor
 
-__all__ = ["available_cores", "cpu_name", "device_name", "load_average", "peak_rates", "versions"]
+__all__ = [
+    "available_cores",
+    "available_memory",
+    "cpu_name",
+    "device_name",
+    "has_native_bf16",
+    "load_average",
+    "peak_rates",
+    "resident_memory",
+    "versions",
+]
 
 _PACKAGES = ("torch", "onnxruntime", "openvino", "nncf")
 
@@ -59,6 +75,52 @@ def available_cores() -> int:
 def load_average() -> float | None:
     """Processes that wanted to run over the last minute; what the machine did beside."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def available_memory() -> int:
+    """Bytes that can be taken without swapping: the machine's, or the container's if fewer.
+
+    The page cache counts as free, since the kernel gives it up when memory is asked for.
+    """
+    return max(min(int(psutil.virtual_memory().available), _container_available()), 0)
+
+
+def resident_memory() -> int:
+    """Bytes of physical memory that this process holds now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def _container_available(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """What the control group (v2, then v1) leaves; a huge number where there is no limit."""
+    v1 = root / "memory"
+    for limit, used, stat, prefix in (
+        (root / "memory.max", root / "memory.current", root / "memory.stat", ""),
+        (v1 / "memory.limit_in_bytes", v1 / "memory.usage_in_bytes", v1 / "memory.stat", "total_"),
+    ):
+        try:
+            free = int(limit.read_text()) - int(used.read_text())
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+        cached = {f"{prefix}inactive_file", f"{prefix}active_file"}
+        with contextlib.suppress(OSError, ValueError):
+            counts = (line.split() for line in stat.read_text().splitlines())
+            free += sum(int(count) for name, count in counts if name in cached)
+        return free
+    return 2**62
+
+
+@cache
+def has_native_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 itself (AMX, AVX-512 BF16, or Arm's bf16)."""
+    capabilities = getattr(torch.cpu, "get_capabilities", None)
+    found = capabilities() if capabilities is not None else {}
+    if any(found.get(key) for key in ("amx_bf16", "avx512_bf16", "arm_bf16", "bf16")):
+        return True
+    try:
+        words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return False
+    return bool(words & {"amx_bf16", "avx512_bf16", "bf16"})
 
 
 def versions() -> str:

@@ -7,8 +7,6 @@ baseline that a learned method has to beat, and a teacher to begin training with
 from __future__ import annotations
 
 import torch
-from kornia.filters import gaussian_blur2d
-from kornia.geometry.transform import pyrdown
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -38,6 +36,9 @@ def pyramid_fusion(ir: Tensor, vi: Tensor, *, levels: int = 5, sharpness: float 
         >>> bool((fused - fused.mean() - texture + texture.mean()).abs().mean() < 0.05)
         True
     """
+    from kornia.filters import gaussian_blur2d  # of an extra, and slow to load
+    from kornia.geometry.transform import pyrdown
+
     octaves = min(levels, max(min(ir.shape[-2:]).bit_length() - 3, 0))
     stacks = [torch.cat([ir, vi], dim=1)]
     for _ in range(octaves):

@@ -11,7 +11,8 @@ import pytest
 from tests.videos import colors, sound_packets, write_video
 
 from mma_unet.data import write_image
-from mma_unet.data.video import ImageSequence, VideoFile, expand_pattern, is_live, is_video
+from mma_unet.data.video import ImageSequence, VideoFile, expand_pattern
+from mma_unet.data.video_names import is_live, is_video
 from mma_unet.data.video_writer import VideoWriter
 from mma_unet.errors import InputError
 

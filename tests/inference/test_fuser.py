@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import io
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from mma_unet import Fuser, InputError
 from mma_unet.data import read_image, write_image
-from mma_unet.models import MMAUNet, ablation
+from mma_unet.models import MMAUNet, MMAUNetConfig, ablation
 
 GRAY = (0.299, 0.587, 0.114)
 
@@ -28,13 +32,25 @@ def pair() -> tuple[np.ndarray, np.ndarray]:
     return ir, vi
 
 
-class _Average(MMAUNet):
-    """A network whose fused image is known: the mean of its inputs."""
+class _Average:
+    """A runtime whose fused image is known: the mean of its inputs."""
 
-    def forward(self, ir: torch.Tensor, vi: torch.Tensor) -> torch.Tensor:
+    name, precision = "average", "fp32"
+
+    def __init__(self, config: MMAUNetConfig) -> None:
+        self.config = config
+
+    def run(self, ir: torch.Tensor, vi: torch.Tensor) -> torch.Tensor:
         assert ir.shape == vi.shape
         assert ir.shape[-1] % 16 == 0
         return (ir + vi) / 2
+
+
+def averaging(in_channels: int = 1, **options: Any) -> Fuser:
+    config = ablation("E1", width=1, in_channels=in_channels)
+    fuser = Fuser(MMAUNet(config), device="cpu", **options)
+    fuser.runtime = _Average(config)
+    return fuser
 
 
 def test_arrays_keep_shape_and_type(fuser: Fuser, pair: tuple[np.ndarray, ...]) -> None:
@@ -53,7 +69,7 @@ def test_arrays_keep_shape_and_type(fuser: Fuser, pair: tuple[np.ndarray, ...]) 
 def test_sixteen_bits_are_not_quantized_to_eight(pair: tuple[np.ndarray, ...]) -> None:
     ir = np.full((32, 32), 1000, np.uint16)
     vi = np.full((32, 32), 2001, np.uint16)
-    fused = Fuser(_Average(ablation("E1", width=1)), device="cpu")(ir, vi)
+    fused = averaging()(ir, vi)
     assert np.unique(fused).tolist() in ([1500], [1501])
 
 
@@ -74,10 +90,71 @@ def test_tensors_keep_their_type(fuser: Fuser, dtype: torch.dtype) -> None:
     assert (fused.dtype, fused.shape) == (dtype, (3, 32, 48))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("gray", [False, True])
+def test_float_arrays_keep_their_type(
+    pair: tuple[np.ndarray, ...], dtype: type, gray: bool
+) -> None:
+    ir, vi = pair
+    fused = np.asarray(averaging(gray=gray)(ir, (vi / 255).astype(dtype)))
+    assert fused.dtype == dtype
+    reference = np.asarray(averaging(gray=gray)(ir, (vi / 255).astype(np.float32)))
+    np.testing.assert_allclose(fused, reference, atol=1e-3)
+
+
+def test_pillow_in_pillow_out(pair: tuple[np.ndarray, ...]) -> None:
+    Image = pytest.importorskip("PIL.Image")
+    ir, vi = pair
+    color, gray = Image.fromarray(vi), Image.fromarray(ir)
+    fused = averaging()(gray, color)
+    assert isinstance(fused, Image.Image)
+    assert (fused.mode, fused.size) == ("RGB", color.size)
+    np.testing.assert_array_equal(np.asarray(fused), averaging()(ir, vi))
+    assert averaging(gray=True)(gray, color).mode == "L"
+    assert averaging()(gray, gray).mode == "L"
+    deep = averaging()(gray, Image.fromarray(ir.astype(np.uint16) * 257))
+    assert deep.mode == "I;16"
+    assert averaging()(gray, Image.fromarray(ir.astype(np.float32) / 255)).mode == "F"
+    assert isinstance(averaging()(gray, vi), np.ndarray)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_pillow_is_treated_as_its_file(pair: tuple[np.ndarray, ...], mode: str) -> None:
+    """Palette and alpha too: the samples are those that the file would be read as."""
+    Image = pytest.importorskip("PIL.Image")
+    ir, vi = pair
+    if mode == "I;16":
+        image = Image.fromarray(ir.astype(np.uint16) * 200)
+    else:
+        image = Image.fromarray(vi).convert(mode)
+    if mode in ("LA", "RGBA"):
+        image.putalpha(Image.fromarray(ir))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    decoded = cv2.imdecode(np.frombuffer(file.getvalue(), np.uint8), cv2.IMREAD_UNCHANGED)
+    stored = decoded if decoded.ndim == 2 else np.ascontiguousarray(decoded[..., 2::-1])
+    np.testing.assert_array_equal(np.asarray(averaging()(ir, image)), averaging()(ir, stored))
+
+
+def test_repr_says_model_runtime_precision_and_device() -> None:
+    fuser = Fuser("tiny", device="cpu", precision="fp32", runtime="torch")
+    assert repr(fuser) == "Fuser('tiny', runtime='torch', precision='fp32', device='cpu')"
+    network = MMAUNet(ablation("E1", width=3))
+    assert "Fuser('width 3', " in repr(Fuser(network, device="cpu"))
+
+
+def test_a_network_is_copied_before_it_is_trained_on(pair: tuple[np.ndarray, ...]) -> None:
+    network = MMAUNet(ablation("E1", width=2)).eval()
+    before, later = Fuser(copy.deepcopy(network), device="cpu"), Fuser(network, device="cpu")
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    np.testing.assert_array_equal(before(*pair), later(*pair))
+
+
 def test_alpha_is_dropped_and_gray_stays_gray(pair: tuple[np.ndarray, ...]) -> None:
     ir, vi = pair
-    network = _Average(ablation("E1", width=1, in_channels=3))
-    rgb = Fuser(network, device="cpu", color="rgb")
+    rgb = averaging(3, color="rgb")
     with_alpha = np.dstack([vi, np.full_like(ir, 7)])
     np.testing.assert_array_equal(rgb(ir, with_alpha), rgb(ir, vi))
     assert np.asarray(rgb(ir, vi[..., 0])).shape == ir.shape
@@ -94,7 +171,7 @@ def test_paths_equal_arrays(fuser: Fuser, pair: tuple[np.ndarray, ...], tmp_path
 
 def test_luminance_is_fused_and_chroma_is_that_of_vi(pair: tuple[np.ndarray, ...]) -> None:
     ir, vi = pair
-    average = Fuser(_Average(ablation("E1", width=1)), device="cpu")
+    average = averaging()
     fused = np.asarray(average(ir, (vi / 255).astype(np.float32)))
     visible = vi / 255
     expected = (ir / 255 + visible @ GRAY) / 2
@@ -107,7 +184,7 @@ def test_luminance_is_fused_and_chroma_is_that_of_vi(pair: tuple[np.ndarray, ...
 
 def test_gray_gives_the_luminance(pair: tuple[np.ndarray, ...]) -> None:
     ir, vi = pair
-    average = Fuser(_Average(ablation("E1", width=1)), device="cpu", gray=True)
+    average = averaging(gray=True)
     fused = np.asarray(average(ir, vi))
     expected = np.floor((ir + vi @ GRAY) / 2 + 0.5)
     assert fused.shape == ir.shape
@@ -116,15 +193,14 @@ def test_gray_gives_the_luminance(pair: tuple[np.ndarray, ...]) -> None:
 
 def test_three_channel_models_take_luminance_or_rgb(pair: tuple[np.ndarray, ...]) -> None:
     ir, vi = pair
-    network = _Average(ablation("E1", width=1, in_channels=3))
-    as_luminance = Fuser(network, device="cpu")(ir, vi)
-    as_rgb = np.asarray(Fuser(network, device="cpu", color="rgb")(ir, vi))
+    as_luminance = averaging(3)(ir, vi)
+    as_rgb = np.asarray(averaging(3, color="rgb")(ir, vi))
     assert np.asarray(as_luminance).shape == vi.shape
     np.testing.assert_allclose(
         as_rgb, np.floor((ir[..., None] + vi.astype(float)) / 2 + 0.5), atol=1
     )
     with pytest.raises(InputError, match="three-channel model"):
-        Fuser(_Average(ablation("E1", width=1)), color="rgb")
+        averaging(color="rgb")
 
 
 def test_batches_equal_single_pairs_whatever_the_sizes(fuser: Fuser) -> None:
@@ -150,9 +226,8 @@ def test_any_size(fuser: Fuser, size: tuple[int, int]) -> None:
 def test_raw_thermal_counts_can_be_stretched() -> None:
     counts = np.linspace(7000, 9000, 32 * 32).reshape(32, 32).astype(np.uint16)
     black = np.zeros((32, 32), np.uint8)
-    network = _Average(ablation("E1", width=1))
-    dim = np.asarray(Fuser(network, device="cpu")(counts, black))
-    bright = np.asarray(Fuser(network, device="cpu", ir_range="auto")(counts, black))
+    dim = np.asarray(averaging()(counts, black))
+    bright = np.asarray(averaging(ir_range="auto")(counts, black))
     assert dim.max() - dim.min() < 8
     assert bright.max() - bright.min() > 120
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +14,11 @@ import torch
 from mma_unet import Fuser, InputError
 from mma_unet.inference import quantize as quantizing
 from mma_unet.inference.export import FORMATS, TOLERANCE, export_model, largest_difference
-from mma_unet.inference.runtimes import base, choose, has_native_bf16, make_runtime, read_exported
+from mma_unet.inference.runtimes import base, choose, convert, make_runtime, read_exported
 from mma_unet.inference.runtimes.with_openvino import OpenVINORuntime
+from mma_unet.machine import has_native_bf16
 from mma_unet.models import MMAUNet, MMAUNetConfig, ablation, load_model, save_model
+from tests.conftest import make_pairs
 
 CPU = torch.device("cpu")
 NEEDS = {
@@ -81,6 +86,8 @@ def test_exported_files_equal_torch_on_twenty_sizes(
     beside = {p.name for p in target.parent.iterdir()}
     assert beside == {target.name} | ({"model.bin"} if kind == "openvino" else set())
     if kind == "torchscript":
+        with pytest.raises(InputError, match="is a program and not safe to load; give the weights"):
+            Fuser(target, device="cpu")
         return
     assert read_exported(target).config == narrow.config
     runtime = make_runtime(target, device=CPU, precision="fp32")
@@ -209,13 +216,14 @@ def test_auto_takes_what_is_there(narrow: MMAUNet, monkeypatch: pytest.MonkeyPat
     ):
         monkeypatch.setattr(choose, "installed", there.__contains__)
         monkeypatch.setattr(choose, "has_native_bf16", lambda native=native: native)
-        runtime = choose.choose_runtime("auto", CPU, narrow)
+        assert choose.choose_runtime("auto", CPU, narrow, choose.PAYS_FROM - 1) == "torch"
+        runtime = choose.choose_runtime("auto", CPU, narrow, choose.PAYS_FROM)
         assert (runtime, choose.choose_precision("auto", runtime, CPU, narrow)) == expected
     monkeypatch.setattr(choose, "has_native_bf16", lambda: False)
     with pytest.raises(InputError, match="this CPU has no bf16"):
         choose.choose_precision("bf16", "torch", CPU, narrow)
     cuda = torch.device("cuda")
-    assert choose.choose_runtime("auto", cuda, narrow) == "torch"
+    assert choose.choose_runtime("auto", cuda, narrow, 10**6) == "torch"
     assert choose.choose_precision("auto", "torch", cuda, narrow) == "fp32"
     with pytest.raises(InputError, match="runs on the CPU"):
         choose.choose_runtime("openvino", cuda, narrow)
@@ -223,8 +231,8 @@ def test_auto_takes_what_is_there(narrow: MMAUNet, monkeypatch: pytest.MonkeyPat
 
 def test_a_missing_extra_is_named(narrow: MMAUNet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base.importlib.util, "find_spec", lambda _: None)
-    for runtime in ("onnxruntime", "openvino"):
-        with pytest.raises(InputError, match=r"pip install 'mma-unet\[export\]'"):
+    for runtime, extra in (("onnxruntime", "export"), ("openvino", "openvino")):
+        with pytest.raises(InputError, match=rf"pip install 'mma-unet\[{extra}\]'"):
             Fuser(narrow, device="cpu", runtime=runtime)
     assert Fuser(narrow, device="cpu").runtime.name == "torch"
 
@@ -281,3 +289,83 @@ def test_a_weights_file_runs_everywhere(tmp_path: Path, narrow: MMAUNet) -> None
     path = save_model(narrow, tmp_path / "w.safetensors")
     fuser = Fuser(path, device="cpu", runtime="openvino", precision="fp32")
     assert largest_difference(fuser.runtime.run, load_model(path), sizes=2) < TOLERANCE
+
+
+def test_few_pairs_run_on_torch_and_import_nothing_else(weights: Path, tmp_path: Path) -> None:
+    """OpenVINO's second of start is not worth one image; nor is anything else that is not used."""
+    ir, vi = make_pairs(tmp_path, ["a"])
+    code = f"""
+import sys
+from mma_unet.cli.main import app
+app(["fuse", "{ir}/a.png", "{vi}/a.png", "-o", "{tmp_path}/f.png", "-m", "{weights}"],
+    standalone_mode=False)
+import mma_unet.benchmark.evaluate
+unused = ("openvino", "onnx", "onnxruntime", "kornia", "torchmetrics", "av", "matplotlib", "PIL")
+print([name for name in unused if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / "f.png").stat().st_size
+
+
+def test_the_first_pair_settles_the_runtime(narrow: MMAUNet) -> None:
+    need("openvino")
+    image = np.zeros((16, 16), np.uint8)
+    fuser = Fuser(narrow, device="cpu")
+    fuser(image, image)
+    fuser.fuse_batch([(image, image)] * choose.PAYS_FROM)
+    assert fuser.runtime.name == "torch"
+    assert "runtime='torch'" in repr(fuser)
+    many = Fuser(narrow, device="cpu")
+    many.expect(choose.PAYS_FROM)
+    assert "runtime='openvino'" in repr(many)
+    many(image, image)
+    assert many.runtime.name == "openvino"
+
+
+def test_a_network_is_converted_once(
+    narrow: MMAUNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("onnx")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made: list[bytes] = []
+
+    def to_onnx(network: MMAUNet) -> bytes:
+        made.append(bytes([len(made)]) * 100)
+        return made[-1]
+
+    monkeypatch.setattr(convert, "to_onnx", to_onnx)
+    first = convert.cached_onnx(narrow)
+    assert convert.cached_onnx(narrow) == first
+    assert len(made) == 1
+    (file,) = (tmp_path / "mma-unet").iterdir()
+    other = network(narrow.config)
+    with torch.no_grad():
+        next(other.parameters()).add_(1e-3)
+    assert convert.cached_onnx(other) != first
+    file.write_bytes(file.read_bytes()[:-1])  # damaged: made anew
+    assert convert.cached_onnx(narrow) == made[-1]
+    assert len(made) == 3
+    (tmp_path / "file").write_text("")  # a cache that cannot be written is done without
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert convert.cached_onnx(narrow) == made[-1]
+    assert len(made) == 4
+
+
+def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
+    """Its import alone writes an identity into the home folder and calls an analytics host."""
+    need("openvino")
+    code = """
+import sys
+from mma_unet.inference.runtimes.base import load
+assert load("openvino").Core() is not None
+print([name for name in sys.modules if name.startswith("openvino_telemetry")])
+"""
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    for mark in ("CI", "TF_BUILD", "GITHUB_ACTIONS"):
+        environment.pop(mark, None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment
+    )
+    assert done.stdout.strip() == "[]"
+    assert not list(tmp_path.iterdir())

@@ -13,9 +13,9 @@ import torch
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 from mma_unet.inference.grid import Window, halo, peak_bytes, plan_tiles, tile_pixels
-from mma_unet.inference.memory import available_memory, parse_memory, resident_memory
-from mma_unet.inference.runtimes import has_native_bf16
+from mma_unet.inference.memory import parse_memory
 from mma_unet.inference.tiling import fuse_tiles
+from mma_unet.machine import available_memory, has_native_bf16, resident_memory
 from mma_unet.models import MMAUNet, MMAUNetConfig, fold, preset
 
 FUSER = "mma_unet.inference.fuser"

@@ -161,7 +161,7 @@ def test_scaling_notes_what_memory_does_not_hold(narrow: Path) -> None:
 
 
 def test_quality_of_a_precision(narrow: Path, tmp_path: Path) -> None:
-    from mma_unet.inference.runtimes import has_native_bf16
+    from mma_unet.machine import has_native_bf16
 
     ir, vi = make_pairs(tmp_path / "pairs", ["a", "b"], (64, 64))
     arguments = ["bench", "--quality", "-o", str(tmp_path), "-m", str(narrow), "--runtime", "torch"]

@@ -36,8 +36,7 @@ class VideoOptions:
 
 def wants_video(ir: str, vi: str, out: Path) -> bool:
     """Whether the sources or the output say that a video is wanted."""
-    from mma_unet.data.video import is_video
-    from mma_unet.data.video_writer import VIDEO_FORMATS
+    from mma_unet.data.video_names import VIDEO_FORMATS, is_video
 
     named = out.suffix.lower() in VIDEO_FORMATS and not out.is_dir()
     return named or is_video(ir) or is_video(vi) or _is_pattern(ir) or _is_pattern(vi)
@@ -93,7 +92,7 @@ def _is_pattern(source: str) -> bool:
 
 def _target(vi: str, out: Path) -> Path:
     """`out`, or a file named after the visible video if `out` is a folder."""
-    from mma_unet.data.video_writer import VIDEO_FORMATS
+    from mma_unet.data.video_names import VIDEO_FORMATS
 
     if out.suffix.lower() in VIDEO_FORMATS and not out.is_dir():
         return out

@@ -215,10 +215,10 @@ def from_float(array: Array, dtype: npt.DTypeLike) -> Array:
 
     Args:
         array: Floating point, any shape.
-        dtype: ``uint8``, ``uint16`` or ``float32``.
+        dtype: ``uint8``, ``uint16`` or floating point.
 
     Returns:
-        The same shape in ``dtype``; ``float32`` is only clipped.
+        The same shape in ``dtype``; floating point is only clipped.
 
     Raises:
         InputError: ``dtype`` is another one, or the array holds NaN or infinity.
@@ -231,10 +231,10 @@ def from_float(array: Array, dtype: npt.DTypeLike) -> Array:
     if not np.isfinite(array).all():
         raise InputError("the result holds NaN or infinite values, so it cannot be an image.")
     clipped = np.clip(array, 0.0, 1.0)
-    if target == np.float32:
-        return clipped.astype(np.float32)
+    if target.kind == "f":
+        return clipped.astype(target)
     if target not in (np.uint8, np.uint16):
-        raise InputError(f"images are uint8, uint16 or float32, not {target}.")
+        raise InputError(f"images are uint8, uint16 or floating point, not {target}.")
     return np.floor(clipped * np.iinfo(target).max + 0.5).astype(target)
 
 

@@ -62,8 +62,7 @@ def locate(text: str | os.PathLike[str]) -> Path:
         from upath import UPath
     except ImportError:
         raise InputError(
-            f"{text}: URLs need a package that is not installed: "
-            "pip install 'mma-unet[distributed]'"
+            f"{text}: URLs need a package that is not installed: pip install 'mma-unet[cloud]'"
         ) from None
     try:
         place = UPath(text)

@@ -25,24 +25,18 @@ from av.video.reformatter import Colorspace
 
 from mma_unet.data.images import IMAGE_SUFFIXES, read_image
 from mma_unet.data.pairs import natural_key
+from mma_unet.data.video_names import is_live
 from mma_unet.errors import InputError
 
 __all__ = [
-    "VIDEO_SUFFIXES",
     "Frame",
     "FrameSource",
     "ImageSequence",
     "VideoFile",
     "default_colorspace",
     "expand_pattern",
-    "is_live",
-    "is_video",
 ]
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
-"""File name endings, in lower case, that count as videos."""
-
-_LIVE = re.compile(r"^(rtsps?|rtmps?|udp|tcp|rtp|srt)://|^/dev/", re.IGNORECASE)
 _DEVICE = re.compile(r"^/dev/")
 _TIMEOUT_S = 15.0
 _HD_HEIGHT = 720
@@ -81,21 +75,6 @@ class FrameSource(Protocol):
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames, once, in the order of time."""
-
-
-def is_live(source: str) -> bool:
-    """Whether a source is a camera: a device such as `/dev/video0` or an `rtsp://` stream.
-
-    Example:
-        >>> is_live("rtsp://10.0.0.2/ir"), is_live("/dev/video0"), is_live("a.mp4")
-        (True, True, False)
-    """
-    return _LIVE.match(source) is not None
-
-
-def is_video(source: str) -> bool:
-    """Whether a source is a camera, a URL, or named like a video file."""
-    return "://" in source or is_live(source) or Path(source).suffix.lower() in VIDEO_SUFFIXES
 
 
 def expand_pattern(pattern: str) -> list[Path]:

@@ -19,19 +19,10 @@ from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from mma_unet.data.video import default_colorspace
+from mma_unet.data.video_names import VIDEO_FORMATS
 from mma_unet.errors import InputError
 
-__all__ = ["VIDEO_FORMATS", "VideoWriter"]
-
-VIDEO_FORMATS = {
-    ".mp4": ("mp4", "libx264"),
-    ".m4v": ("mp4", "libx264"),
-    ".mov": ("mov", "libx264"),
-    ".mkv": ("matroska", "libx264"),
-    ".webm": ("webm", "libvpx-vp9"),
-    ".avi": ("avi", "mpeg4"),
-}
-"""What is written for an extension: container and codec."""
+__all__ = ["VideoWriter"]
 
 _OPTIONS = {
     # B-frames are coded coarser than their neighbors, which flickers (docs/video.md).

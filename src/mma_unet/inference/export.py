@@ -1,4 +1,4 @@
-"""Writing the network for other programs: ONNX, OpenVINO, TorchScript.
+"""Writing the network for other programs: ONNX and OpenVINO, which `Fuser` takes too; TorchScript.
 
 Batch norm is folded; batch, height and width stay free. Every file is read back and compared with
 PyTorch before it appears under its name.
@@ -22,7 +22,7 @@ from torch import Tensor
 from mma_unet.data import Pair
 from mma_unet.errors import InputError
 from mma_unet.inference.quantize import Progress, QualityReport, int8_model
-from mma_unet.inference.runtimes.base import need
+from mma_unet.inference.runtimes.base import load
 from mma_unet.inference.runtimes.convert import METADATA_KEY, metadata, to_onnx
 from mma_unet.inference.runtimes.exported import read_exported
 from mma_unet.inference.runtimes.with_onnxruntime import OnnxRuntime
@@ -165,9 +165,7 @@ def _write_onnx(network: MMAUNet, path: Path) -> None:
 
 
 def _write_openvino(network: MMAUNet, path: Path) -> None:
-    need("openvino")
-    import openvino
-
+    openvino = load("openvino")
     model = openvino.Core().read_model(to_onnx(network))
     model.set_rt_info(json.dumps(metadata(network)), [METADATA_KEY])
     openvino.save_model(model, path, compress_to_fp16=False)

@@ -63,6 +63,12 @@ def fuse_files(
 ) -> Iterator[Outcome]:
     """Fuse pairs of files one batch after the other; one that fails does not stop the rest.
 
+    Whatever is raised over a pair (a file that cannot be opened, too little memory, a fault of a
+    library) is the outcome of that pair. Only an interruption of the program ends the batch.
+
+    With the runtime `"auto"` all pairs run on the one that pays for `len(tasks)` of them, those
+    done before included, so that a batch that is resumed gives the same images.
+
     Args:
         fuser: Does the work.
         tasks: What to fuse, from `plan`.
@@ -72,6 +78,7 @@ def fuse_files(
     Yields:
         The outcome of each task, as it is known.
     """
+    fuser.expect(len(tasks))
     waiting: list[Task] = []
     for task in tasks:
         if not overwrite and size(task.target):
@@ -83,27 +90,38 @@ def fuse_files(
         for task in waiting[start : start + batch_size]:
             try:
                 ready.append((task, fuser.read(task.pair.ir, task.pair.vi)))
-            except InputError as error:
-                yield Outcome(task, "failed", str(error))
+            except Exception as error:
+                yield _failed(task, error)
         yield from _fuse(fuser, ready)
 
 
 def _fuse(fuser: Fuser, ready: list[tuple[Task, tuple[Source, Source]]]) -> Iterator[Outcome]:
     try:
         results = fuser.fuse_sources([sources for _, sources in ready])
-    except InputError as error:
-        if len(ready) > 1:  # find out which it is
-            for item in ready:
-                yield from _fuse(fuser, [item])
-        elif ready:
-            yield Outcome(ready[0][0], "failed", str(error))
+    except Exception as error:
+        if len(ready) == 1:
+            yield _failed(ready[0][0], error)
+            return
+        results = None
+    if results is None:  # find out which it is, with the memory of the attempt given back
+        for item in ready:
+            yield from _fuse(fuser, [item])
         return
     tasks = [task for task, _ in ready]
     ready.clear()  # large sources are not held while the result is encoded
     for task, image in zip(tasks, results, strict=True):
         try:
             write_image(task.target, np.asarray(image))
-        except InputError as error:
-            yield Outcome(task, "failed", str(error))
+        except Exception as error:
+            yield _failed(task, error)
         else:
             yield Outcome(task, "fused")
+
+
+def _failed(task: Task, error: Exception) -> Outcome:
+    """The outcome of a pair over which `error` was raised, in one sentence that names the pair."""
+    if isinstance(error, InputError):
+        return Outcome(task, "failed", str(error))
+    line = str(error).split("\n", 1)[0].strip()
+    what = f"{type(error).__name__}: {line}" if line else type(error).__name__
+    return Outcome(task, "failed", f"{task.pair.vi} could not be fused ({what})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -13,16 +14,11 @@ from torch.nn import functional as F
 from mma_unet.errors import InputError
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
 from mma_unet.inference.memory import memory_budget, parse_memory, release_memory
-from mma_unet.inference.runtimes import is_exported, make_runtime
+from mma_unet.inference.runtimes import choose
+from mma_unet.inference.runtimes.base import Runtime
+from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
-from mma_unet.inference.sources import (
-    IR_RANGES,
-    Array,
-    Canvas,
-    Image,
-    Source,
-    read_source,
-)
+from mma_unet.inference.sources import IR_RANGES, Canvas, Fused, Image, Source, read_source
 from mma_unet.inference.tiling import STATISTICS, fuse_tiles
 from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model, run_padded
 
@@ -36,12 +32,12 @@ class Fuser:
     and its sample type.
 
     Args:
-        model: Shipped weights by name, the path of a weights file or of a file that
-            `mma-unet export` wrote, or a network (of which a copy is used, in evaluation mode and
-            with batch norm folded).
+        model: Shipped weights by name, the path of a weights file or of an `.onnx` or `.xml` file
+            that `mma-unet export` wrote, or a network (of which a copy is used, in evaluation mode
+            and with batch norm folded).
         device: `"auto"` (CUDA if there is one), `"cpu"`, `"cuda"`, `"cuda:1"`, ...
-        runtime: `"torch"`, `"onnxruntime"`, `"openvino"`, or `"auto"`: PyTorch on CUDA, and on the
-            CPU OpenVINO if it is installed, else PyTorch.
+        runtime: `"torch"`, `"onnxruntime"`, `"openvino"`, or `"auto"`: PyTorch, and OpenVINO where
+            it is installed, on the CPU, for many pairs: see `expect`.
         precision: `"fp32"`, `"bf16"`, `"int8"` (of an int8 file), or `"auto"`: bfloat16 on a CPU
             that has it natively, else float32. docs/speed.md says what each costs in quality.
         threads: CPU threads; as many as PyTorch uses if `None`.
@@ -85,59 +81,97 @@ class Fuser:
         max_memory: str | int | None = None,
         statistics: str = "exact",
     ) -> None:
-        self.device = _device(device)
-        self._model = (
-            model if isinstance(model, MMAUNet) or is_exported(model) else load_model(model)
-        )
-        self.runtime = make_runtime(
-            self._model, device=self.device, runtime=runtime, precision=precision, threads=threads
-        )
-        self.config = self.runtime.config
-        if color not in ("luminance", "rgb"):
-            raise InputError(f"color must be 'luminance' or 'rgb', not {color!r}")
-        if color == "rgb" and self.config.in_channels != 3:
+        self.device = choose.choose_device(device)
+        self._model: MMAUNet | Exported
+        if isinstance(model, MMAUNet):
+            self._name, self._model = f"width {model.config.width}", copy.deepcopy(model)
+        else:
+            self._name = os.fspath(model)
+            self._model = read_exported(model) if is_exported(model) else load_model(model)
+        if threads is not None and threads < 1:
+            raise InputError(f"threads must be at least 1, not {threads}")
+        self._wanted, self._threads, self._pairs = runtime, threads, 1
+        first = choose.choose_runtime(runtime, self.device, self._model)
+        self.precision = choose.choose_precision(precision, first, self.device, self._model)
+        self.config, self._able = self._model.config, self._model.describe()
+        for name, value, known in (
+            ("color", color, ("luminance", "rgb")),
+            ("ir_range", ir_range, IR_RANGES),
+            ("statistics", statistics, STATISTICS),
+        ):
+            if value not in known:
+                raise InputError(f"{name} must be {' or '.join(known)}, not {value!r}")
+        if color == "rgb" and self._able.in_channels != 3:
             raise InputError("color 'rgb' needs a three-channel model; use 'luminance'")
-        if ir_range not in IR_RANGES:
-            raise InputError(f"ir_range must be one of {IR_RANGES}, not {ir_range!r}")
-        if statistics not in STATISTICS:
-            raise InputError(f"statistics must be one of {STATISTICS}, not {statistics!r}")
-        self.gray, self.color, self.ir_range = gray, color, ir_range
+        self.gray, self.color, self.ir_range, self.statistics = gray, color, ir_range, statistics
         self.max_memory = None if max_memory is None else parse_memory(max_memory)
-        self.statistics = statistics
         self.on_tile: Callable[[int, int], None] = lambda *_: None
+
+    def __repr__(self) -> str:
+        runtime, device = self._runtime_name(), str(self.device)
+        return f"Fuser({self._name!r}, {runtime=}, precision={self.precision!r}, {device=})"
+
+    def _runtime_name(self) -> str:
+        """The runtime that is at work, or would be now."""
+        if "runtime" in vars(self):
+            return self.runtime.name
+        return choose.choose_runtime(self._wanted, self.device, self._model, self._pairs)
+
+    def expect(self, pairs: int) -> None:
+        """Say how many pairs are to come, for the choice of the runtime.
+
+        OpenVINO is faster than PyTorch but takes a second of work before the first pair. So
+        `"auto"` takes it from 32 pairs on that are known of: `fuse_batch` and `fuse_files` count
+        theirs, a video counts as many, and a loop of your own says it here. The first pair that is
+        fused settles the runtime: what is fused later does not change it.
+        """
+        self._pairs = max(self._pairs, pairs)
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """What runs the network; chosen and made when it is first needed."""
+        return choose.make_runtime(
+            self._model,
+            device=self.device,
+            runtime=self._wanted,
+            precision=self.precision,
+            threads=self._threads,
+            pairs=self._pairs,
+        )
 
     @property
     def model(self) -> MMAUNet:
-        """The network in PyTorch, as it was given or loaded.
+        """The network in PyTorch, as it was loaded, or a copy of the one given.
 
         Raises:
             InputError: If the model is an exported file, which holds none.
         """
         if not isinstance(self._model, MMAUNet):
-            raise InputError(f"{self._model} is an exported file: this needs a weights file")
+            raise InputError(f"{self._name} is an exported file: this needs a weights file")
         return self._model
 
-    def __call__(self, ir: Image, vi: Image) -> Array | Tensor:
+    def __call__(self, ir: Image, vi: Image) -> Fused:
         """Fuse one pair.
 
         Args:
-            ir: A path, an array `(H, W)` or `(H, W, 3)`, or a tensor `(H, W)` or `(C, H, W)`;
-                `uint8`, `uint16` or floats in [0, 1]. Color is reduced to luminance.
+            ir: A path, an array `(H, W)` or `(H, W, 3)`, a tensor `(H, W)` or `(C, H, W)`, or an
+                image of Pillow; `uint8`, `uint16` or floats in [0, 1]. Color is reduced to
+                luminance. A palette is looked up and alpha dropped, as in files.
             vi: The same, of the same height and width.
 
         Returns:
-            The fused image with the shape, sample type and kind (array or tensor) of `vi`; an
-            array for a path. With `gray`, its luminance.
+            The fused image with the shape, sample type and kind (array, tensor or image of Pillow)
+            of `vi`; an array for a path. With `gray`, its luminance.
 
         Raises:
             InputError: If an image cannot be used or the sizes differ.
         """
         return self.fuse_batch([(ir, vi)])[0]
 
-    def fuse_batch(self, pairs: Sequence[tuple[Image, Image]]) -> list[Array | Tensor]:
+    def fuse_batch(self, pairs: Sequence[tuple[Image, Image]]) -> list[Fused]:
         """Fuse several pairs, those of one size together; results in the order of `pairs`."""
-        sources = [self.read(ir, vi) for ir, vi in pairs]
-        return self.fuse_sources(sources)
+        self.expect(len(pairs))
+        return self.fuse_sources([self.read(ir, vi) for ir, vi in pairs])
 
     def read(self, ir: Image, vi: Image) -> tuple[Source, Source]:
         """Read and check one pair; see `__call__` for what it takes and raises."""
@@ -151,16 +185,18 @@ class Fuser:
             )
         return ir_source, vi_source
 
-    def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Array | Tensor]:
+    def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Fuse pairs that `read` has returned."""
         groups: dict[tuple[int, int], list[int]] = {}
         for index, (ir, _) in enumerate(sources):
             groups.setdefault(ir.size, []).append(index)
-        results: dict[int, Array | Tensor] = {}
+        results: dict[int, Fused] = {}
         for indices in groups.values():
             members = [sources[i] for i in indices]
-            spare = memory_budget(self.max_memory, self.device) - self._output_bytes(members)
-            at_once = self._at_once(spare, members[0][0].size)
+            spare = memory_budget(self.max_memory, self.device)
+            spare -= sum(Canvas.bytes_for(vi, gray=self.gray) for _, vi in members)
+            size = self._padded(members[0][0].size)
+            at_once = spare // peak_bytes(self.model, *size) if self._able.tiles else 1
             if at_once < 1:
                 for index, (ir, vi) in zip(indices, members, strict=True):
                     results[index] = self._tiled(ir, vi)
@@ -170,28 +206,36 @@ class Fuser:
                     results[index] = result
         return [results[i] for i in range(len(sources))]
 
-    def _at_once(self, spare: int, size: tuple[int, int]) -> int:
-        """How many pairs of one size fit into memory together; an exported file takes no tiles."""
-        if not isinstance(self._model, MMAUNet):
-            return 1
-        return spare // peak_bytes(self._model, *self._padded(size))
-
     @cached_property
     def _tile_network(self) -> MMAUNet:
         """The network whose parts are run tile by tile, whatever the runtime."""
-        runtime = TorchRuntime(self.model, device=self.device, precision=self.runtime.precision)
+        runtime = self.runtime if self._runtime_name() == "torch" else None  # folded once
+        if not isinstance(runtime, TorchRuntime):
+            runtime = TorchRuntime(self.model, device=self.device, precision=self.precision)
         return runtime.network
 
-    def _untiled(self, sources: Sequence[tuple[Source, Source]]) -> list[Array | Tensor]:
+    def _untiled(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Results for pairs of one size, fused together."""
-        results: list[Array | Tensor] = []
-        for (_, vi), fused in zip(sources, self._run(sources), strict=True):
-            canvas = Canvas(vi, gray=self.gray)
-            canvas.paint(slice(None), slice(None), fused)
+        height, width = sources[0][0].size
+        ir, vi = self._inputs(sources, Window(0, height, 0, width))
+        try:
+            with torch.inference_mode():
+                fused = run_padded(self.runtime.run, self._able.size_multiple, ir, vi).clamp_(0, 1)
+        except (MemoryError, RuntimeError) as error:
+            if "memory" not in str(error) and not isinstance(error, MemoryError):
+                raise
+            raise InputError(
+                f"{sources[0][1].name}: not enough memory for {len(sources)} pair(s) of "
+                f"{width}x{height} pixels; use --max-memory, a smaller batch or a smaller model"
+            ) from error
+        results: list[Fused] = []
+        for (_, visible), planes in zip(sources, self._planes(fused), strict=True):
+            canvas = Canvas(visible, gray=self.gray)
+            canvas.paint(slice(None), slice(None), planes)
             results.append(canvas.result())
         return results
 
-    def _tiled(self, ir: Source, vi: Source) -> Array | Tensor:
+    def _tiled(self, ir: Source, vi: Source) -> Fused:
         """Result for one pair that is fused in tiles."""
         size = self._padded(vi.size)
         canvas = Canvas(vi, gray=self.gray)
@@ -224,29 +268,13 @@ class Fuser:
                 canvas.paint(rows, cols, self._planes(cropped)[0])
         return canvas.result()
 
-    def _run(self, sources: Sequence[tuple[Source, Source]]) -> Tensor:
-        """Fused images `(B, 1 or 3, H, W)` in [0, 1] of pairs of one size."""
-        height, width = sources[0][0].size
-        ir, vi = self._inputs(sources, Window(0, height, 0, width))
-        try:
-            with torch.inference_mode():
-                fused = self._forward(ir, vi).clamp_(0, 1)
-        except (MemoryError, RuntimeError) as error:
-            if "memory" not in str(error) and not isinstance(error, MemoryError):
-                raise
-            raise InputError(
-                f"{sources[0][1].name}: not enough memory for {len(sources)} pair(s) of "
-                f"{width}x{height} pixels; use --max-memory, a smaller batch or a smaller model"
-            ) from error
-        return self._planes(fused)
-
     def _planes(self, fused: Tensor) -> Tensor:
         """What the network returns, as `(B, 1, H, W)` luminance or `(B, 3, H, W)` color."""
         return fused if self.color == "rgb" else fused.mean(dim=1, keepdim=True)
 
     def _padded(self, size: tuple[int, int]) -> tuple[int, int]:
         """Height and width rounded up to what the network takes."""
-        multiple = self.config.size_multiple
+        multiple = self._able.size_multiple
         return size[0] + -size[0] % multiple, size[1] + -size[1] % multiple
 
     def _inputs(
@@ -266,30 +294,7 @@ class Fuser:
             ir, vi = (F.pad(x, beyond, mode="replicate") for x in (ir, vi))
         return ir, vi
 
-    def _output_bytes(self, sources: Sequence[tuple[Source, Source]]) -> int:
-        return sum(Canvas.bytes_for(vi, gray=self.gray) for _, vi in sources)
-
-    def _forward(self, ir: Tensor, vi: Tensor) -> Tensor:
-        """The network on `(B, in_channels, H, W)` of any size: pad, run, crop."""
-        return run_padded(self.runtime.run, self.config.size_multiple, ir, vi)
-
     def _stack(self, images: list[Tensor]) -> Tensor:
         """A batch `(B, in_channels, H, W)` on the device."""
-        channels = self.config.in_channels
+        channels = self._able.in_channels
         return torch.stack([image.expand(channels, -1, -1) for image in images]).to(self.device)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"unknown device {name!r}: use auto, cpu or cuda") from error
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"device {name!r} is not supported: use auto, cpu or cuda")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device.type == "cuda" and (device.index or 0) >= count:
-        here = f"only {count} CUDA device(s) are" if count else "no CUDA device is"
-        raise InputError(f"device {name!r}: {here} available here; use --device cpu")
-    return device

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from mma_unet.data import Pair, read_image
 from mma_unet.errors import InputError
 from mma_unet.inference.fuser import Fuser
-from mma_unet.inference.runtimes.base import installed, need
+from mma_unet.inference.runtimes.base import load
 from mma_unet.inference.runtimes.convert import INPUTS, METADATA_KEY, metadata, to_onnx
 from mma_unet.inference.sources import read_source
 from mma_unet.metrics import score
@@ -183,8 +183,8 @@ def float_prefixes(config: MMAUNetConfig, levels: int) -> list[str]:
 def _with_onnxruntime(
     serialized: bytes, target: Path, samples: Sequence[Sample], prefixes: Sequence[str]
 ) -> None:
-    need("onnxruntime")
-    import onnx
+    load("onnxruntime")
+    onnx = load("onnx")
     from onnxruntime.quantization import (
         CalibrationDataReader,
         QuantFormat,
@@ -219,15 +219,9 @@ def _with_onnxruntime(
 def _with_nncf(
     serialized: bytes, target: Path, samples: Sequence[Sample], prefixes: Sequence[str]
 ) -> None:
-    need("openvino")
-    if not installed("nncf"):
-        raise InputError(
-            "int8 for OpenVINO needs nncf, which is not installed: pip install 'mma-unet[quantize]'"
-        )
+    openvino = load("openvino")
     with _quiet():
-        import nncf
-        import openvino
-
+        nncf = load("nncf")
         quantized = nncf.quantize(
             openvino.Core().read_model(serialized),
             nncf.Dataset(list(samples)),
@@ -244,16 +238,14 @@ def _annotate(target: Path, about: dict[str, Any]) -> None:
     """Write what the file says of itself into it."""
     text = json.dumps(about)
     if target.suffix.lower() == ".onnx":
-        import onnx
-
+        onnx = load("onnx")
         model = onnx.load(target)
         del model.metadata_props[:]
         entry = model.metadata_props.add()
         entry.key, entry.value = METADATA_KEY, text
         onnx.save(model, target)
         return
-    import openvino
-
+    openvino = load("openvino")
     # Read from memory: the file that is written again must not be mapped.
     weights = np.fromfile(target.with_suffix(".bin"), np.uint8)
     model = openvino.Core().read_model(target.read_text(encoding="utf-8"), openvino.Tensor(weights))

@@ -79,7 +79,8 @@ def fuse_with_ray(
         with cluster(workers, address) as share:
             settings = {"overwrite": overwrite, "batch_size": batch_size}
             size = _block_size(len(waiting), share.workers, batch_size)
-            for index, outcome in _run(make_fuser, dict(waiting), share, size, settings):
+            run = _run(make_fuser, dict(waiting), share, size, len(tasks), settings)
+            for index, outcome in run:
                 del waiting[index]
                 yield outcome
     finally:
@@ -98,11 +99,13 @@ class _Worker:
         make_fuser: Callable[[], Fuser],
         threads: int,
         starts: Any,
+        pairs: int,
         settings: Mapping[str, Any],
     ) -> None:
         torch.set_num_threads(threads)
         cv2.setNumThreads(threads)
         self.fuser = make_fuser()
+        self.fuser.expect(pairs)  # of the whole job, so that all blocks run on one runtime
         self.starts = starts
         self.settings = dict(settings)
 
@@ -146,13 +149,7 @@ class _Worker:
         return self._fuse([task])
 
     def _fuse(self, tasks: Sequence[Task]) -> list[Outcome]:
-        try:
-            outcomes = list(fuse_files(self.fuser, tasks, **self.settings))
-        except Exception as error:
-            if len(tasks) > 1:  # find out which it is
-                return [outcome for task in tasks for outcome in self._fuse([task])]
-            reason = f"{tasks[0].pair.vi}: {type(error).__name__}: {error}"
-            return [Outcome(tasks[0], "failed", reason)]
+        outcomes = fuse_files(self.fuser, tasks, **self.settings)
         # What is there although it was not before this job: the work of a worker that died.
         return [replace(o, status="fused") if o.status == "skipped" else o for o in outcomes]
 
@@ -162,6 +159,7 @@ def _run(
     tasks: Mapping[int, Task],
     share: Share,
     size: int,
+    pairs: int,
     settings: Mapping[str, Any],
 ) -> Iterator[tuple[int, Outcome]]:
     """Outcomes of tasks with their index, as they are known."""
@@ -181,7 +179,7 @@ def _run(
         batch_size=None,
         batch_format="numpy",
         compute=ActorPoolStrategy(size=min(share.workers, blocks)),  # restarts without limit
-        fn_constructor_args=(make_fuser, share.threads, starts, settings),
+        fn_constructor_args=(make_fuser, share.threads, starts, pairs, settings),
         num_cpus=1,
         num_gpus=share.gpus or None,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 import cv2
 import numpy as np
@@ -19,11 +20,17 @@ from mma_unet.data.images import BT601
 from mma_unet.data.storage import is_remote, locate
 from mma_unet.errors import InputError
 
-__all__ = ["IR_RANGES", "Array", "Canvas", "Image", "Source", "luminance", "read_source"]
+if TYPE_CHECKING:
+    from PIL.Image import Image as PILImage
+
+__all__ = ["IR_RANGES", "Array", "Canvas", "Fused", "Image", "Source", "luminance", "read_source"]
 
 Array: TypeAlias = npt.NDArray[Any]
-Image: TypeAlias = str | os.PathLike[str] | Array | Tensor
-"""A path, an array `(H, W)` or `(H, W, 3)`, or a tensor `(H, W)` or `(1 or 3, H, W)`."""
+Image: TypeAlias = "str | os.PathLike[str] | Array | Tensor | PILImage"
+"""A path, an array `(H, W)` or `(H, W, 3)`, a tensor `(H, W)` or `(1 or 3, H, W)`, or an image of
+Pillow."""
+Fused: TypeAlias = "Array | Tensor | PILImage"
+"""What comes out: of the kind of the visible image."""
 
 IR_RANGES = ("full", "auto")
 _ROWS = 256
@@ -37,32 +44,23 @@ class Source:
     Attributes:
         name: What to call it in an error.
         planes: `(1 or 3, H, W)` samples as they came; floats are in [0, 1].
+        dtype: Sample type to restore: `uint8`, `uint16` or floating point.
         stretch: The two sample values that become 0 and 1; None for the range of the type.
-        like: The tensor it came as, if it did: the result is one of its type and device.
+        like: The tensor or Pillow image it came as, if it did: the result is one too.
         was_flat: Whether it came without a channel axis.
     """
 
     name: str
     planes: Array
+    dtype: np.dtype[Any]
     stretch: tuple[float, float] | None
-    like: Tensor | None
+    like: Tensor | PILImage | None
     was_flat: bool
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
         return int(self.planes.shape[-2]), int(self.planes.shape[-1])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Sample type to restore: `uint8`, `uint16` or `float32`."""
-        kept = self.planes.dtype in (np.uint8, np.uint16)
-        return self.planes.dtype if kept else np.dtype(np.float32)
-
-    @property
-    def pixels(self) -> Tensor:
-        """`(1 or 3, H, W)` float32 in [0, 1]."""
-        return self.region(slice(None), slice(None))
 
     def region(self, rows: slice, cols: slice) -> Tensor:
         """The pixels of some rows and columns, `(1 or 3, h, w)` float32 in [0, 1]."""
@@ -103,8 +101,8 @@ def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
     """Read and check one source image.
 
     Args:
-        image: A path, fsspec URL, place from `locate`, array or tensor.
-        name: What to call an array or tensor in an error, e.g. `"ir"`.
+        image: A path, fsspec URL, place from `locate`, array, tensor or image of Pillow.
+        name: What to call one that is no file in an error, e.g. `"ir"`.
         stretch: Map the 0.1 % to 99.9 % quantiles of the samples to [0, 1], as raw thermal counts
             need.
 
@@ -114,17 +112,39 @@ def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
     """
     if isinstance(image, Tensor):
         return _from_tensor(image, name, stretch)
+    like: PILImage | None = None
     if isinstance(image, (str, os.PathLike)) or is_remote(image):
         place = locate(image) if isinstance(image, str) else cast(Path, image)
         name = str(place)
         array: Array = read_image(place)
     else:
-        array = np.asarray(image)
+        like = image if _is_pillow(image) else None
+        array = np.asarray(image) if like is None else _pillow_array(like)
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))) or not array.size:
         raise InputError(f"{name} has shape {array.shape}: give (H, W) or (H, W, 3)")
     array = array[..., :3] if array.ndim == 3 else array  # as in files, alpha is dropped
     planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
-    return _source(planes, name, stretch, like=None, was_flat=array.ndim == 2)
+    return _source(planes, name, stretch, like=like, was_flat=array.ndim == 2)
+
+
+def _is_pillow(image: object) -> TypeGuard[PILImage]:
+    """Whether it is an image of Pillow, which is not imported to find out."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(image, pillow.Image)
+
+
+def _pillow_array(image: PILImage) -> Array:
+    """The samples of a Pillow image as `read_image` gives those of such a file."""
+    if image.mode in ("1", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa", "La"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    elif image.mode in ("LA", "RGBA"):  # alpha is dropped, gray with alpha has three channels
+        return np.asarray(image.convert("RGBA"))[..., :3]
+    array: Array = np.array(image)  # Pillow's own view is read-only
+    if image.mode.startswith("I"):  # 16 bits of a file, in whatever Pillow holds them
+        if array.min() < 0 or array.max() > np.iinfo(np.uint16).max:
+            return array
+        return array.astype(np.uint16)
+    return array
 
 
 def _from_tensor(image: Tensor, name: str, stretch: bool) -> Source:
@@ -139,14 +159,21 @@ def _from_tensor(image: Tensor, name: str, stretch: bool) -> Source:
 
 
 def _source(
-    planes: Array, name: str, stretch: bool, *, like: Tensor | None, was_flat: bool
+    planes: Array,
+    name: str,
+    stretch: bool,
+    *,
+    like: Tensor | PILImage | None,
+    was_flat: bool,
 ) -> Source:
     """Check samples `(1 or 3, H, W)`, and find the range to stretch if they are raw counts."""
+    kept = planes.dtype in (np.uint8, np.uint16) or planes.dtype.kind == "f"
+    dtype = planes.dtype if kept else np.dtype(np.float32)
     if stretch:
-        return Source(name, planes, _quantiles(planes, name), like, was_flat)
+        return Source(name, planes, dtype, _quantiles(planes, name), like, was_flat)
     if planes.dtype not in (np.uint8, np.uint16):
         planes = to_float(planes, name)
-    return Source(name, planes, None, like, was_flat)
+    return Source(name, planes, dtype, None, like, was_flat)
 
 
 def _quantiles(planes: Array, name: str) -> tuple[float, float]:
@@ -233,13 +260,17 @@ class Canvas:
         added: Array = cv2.add(color, cv2.merge([whole, whole, whole]), dtype=cv2.CV_8U)
         return added
 
-    def result(self) -> Array | Tensor:
-        """The finished image as an array, or as a tensor if the visible image came as one."""
+    def result(self) -> Fused:
+        """The finished image, of the kind that the visible image came as."""
         flat = self.samples.shape[2] == 1
-        if self.vi.like is None:
-            return (
-                self.samples[..., 0] if flat and (self.vi.was_flat or self.gray) else self.samples
-            )
+        if not isinstance(self.vi.like, Tensor):
+            drop = flat and (self.vi.was_flat or self.gray)
+            array: Array = self.samples[..., 0] if drop else self.samples
+            if self.vi.like is None:
+                return array
+            from PIL.Image import fromarray
+
+            return fromarray(array)
         planes = np.ascontiguousarray(self.samples.transpose(2, 0, 1))
         tensor = torch.from_numpy(planes).to(self.vi.like)
         return tensor[0] if flat and self.vi.was_flat else tensor

@@ -26,6 +26,8 @@ from mma_unet.inference.pipeline import Ahead, Behind
 __all__ = ["VideoResult", "fuse_video", "pair_in_time"]
 
 Pixels = npt.NDArray[np.uint8]
+_MANY = 1000
+"""Frames that a video counts as, for the choice of the runtime."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def fuse_video(
     if ir.live != vi.live:
         raise InputError(f"{ir.name} and {vi.name}: give two cameras or two files, not one of each")
     begin = monotonic()
+    fuser.expect(_MANY)
     unit = Fraction(1, 90_000) if vi.live else vi.time_base
     writer = VideoWriter(target, vi.rate, unit, sound=sound)
     ir_ahead, vi_ahead = (Ahead(source, drop=source.live) for source in (ir, vi))

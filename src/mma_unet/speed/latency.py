@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mma_unet.errors import InputError
-from mma_unet.inference.runtimes import has_native_bf16
 from mma_unet.inference.runtimes.base import installed
-from mma_unet.machine import device_name, versions
+from mma_unet.machine import device_name, has_native_bf16, versions
 from mma_unet.speed.gpu import FP8_REASON, MODES, no_gpu_reason
 from mma_unet.speed.records import read_records, write_records
 

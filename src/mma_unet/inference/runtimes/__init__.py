@@ -6,7 +6,6 @@ is at work.
 
 from mma_unet.inference.runtimes.base import PRECISIONS, RUNTIMES, Runtime
 from mma_unet.inference.runtimes.choose import make_runtime
-from mma_unet.inference.runtimes.cpu import has_native_bf16
 from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "RUNTIMES",
     "Exported",
     "Runtime",
-    "has_native_bf16",
     "is_exported",
     "make_runtime",
     "read_exported",

@@ -9,60 +9,66 @@ import torch
 
 from mma_unet.errors import InputError
 from mma_unet.inference.runtimes.base import PRECISIONS, RUNTIMES, Runtime, installed, need
-from mma_unet.inference.runtimes.convert import to_onnx
-from mma_unet.inference.runtimes.cpu import has_native_bf16
+from mma_unet.inference.runtimes.convert import cached_onnx
 from mma_unet.inference.runtimes.exported import Exported, read_exported
 from mma_unet.inference.runtimes.with_onnxruntime import OnnxRuntime
 from mma_unet.inference.runtimes.with_openvino import OpenVINORuntime
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
+from mma_unet.machine import has_native_bf16
 from mma_unet.models import MMAUNet
 
-__all__ = ["choose_precision", "choose_runtime", "make_runtime"]
+__all__ = ["PAYS_FROM", "choose_device", "choose_precision", "choose_runtime", "make_runtime"]
+
+PAYS_FROM = 32
+"""Pairs from which on OpenVINO makes up for its start (docs/speed.md)."""
 
 
 def make_runtime(
-    model: MMAUNet | str | os.PathLike[str],
+    model: MMAUNet | Exported | str | os.PathLike[str],
     *,
     device: torch.device,
     runtime: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
+    pairs: int = 1,
 ) -> Runtime:
     """A network, or a file from `mma-unet export`, on the runtime asked for.
 
     Args:
-        model: The network, or the path of an `.onnx` or `.xml` file.
+        model: The network, or an `.onnx` or `.xml` file or its path.
         device: Where to run.
         runtime: See `choose_runtime`.
         precision: See `choose_precision`.
         threads: CPU threads; as many as PyTorch uses if `None`.
+        pairs: See `choose_runtime`.
 
     Raises:
         InputError: If the wishes do not fit each other, this machine or the file.
     """
-    if threads is not None and threads < 1:
-        raise InputError(f"threads must be at least 1, not {threads}")
-    source = model if isinstance(model, MMAUNet) else read_exported(model)
-    chosen = choose_runtime(runtime, device, source)
+    source = read_exported(model) if isinstance(model, (str, os.PathLike)) else model
+    chosen = choose_runtime(runtime, device, source, pairs)
     reckoned = choose_precision(precision, chosen, device, source)
-    if isinstance(source, Exported):
-        file = source.path
-        if chosen == "onnxruntime":
-            return OnnxRuntime(file, source.config, precision=reckoned, threads=threads)
-        return OpenVINORuntime(file, source.config, precision=reckoned, threads=threads)
-    if chosen == "torch":
+    if isinstance(source, MMAUNet) and chosen == "torch":
         return TorchRuntime(source, device=device, precision=reckoned, threads=threads)
-    serialized = to_onnx(source)
-    if chosen == "onnxruntime":
-        return OnnxRuntime(serialized, source.config, precision=reckoned, threads=threads)
-    return OpenVINORuntime(serialized, source.config, precision=reckoned, threads=threads)
+    graph = cached_onnx(source) if isinstance(source, MMAUNet) else source.path
+    kind = OnnxRuntime if chosen == "onnxruntime" else OpenVINORuntime
+    return kind(graph, source.config, precision=reckoned, threads=threads)
 
 
-def choose_runtime(wanted: str, device: torch.device, source: MMAUNet | Exported) -> str:
+def choose_runtime(
+    wanted: str, device: torch.device, source: MMAUNet | Exported, pairs: int = 1
+) -> str:
     """The runtime to use.
 
-    `"auto"` takes PyTorch on CUDA, and on the CPU the fastest that is installed: OpenVINO, else
-    PyTorch (ONNX Runtime for an `.onnx` file).
+    `"auto"` takes PyTorch on CUDA. On the CPU it takes OpenVINO if that is installed and
+    `PAYS_FROM` pairs or more are known to come, and else PyTorch; for an `.onnx` file OpenVINO,
+    else ONNX Runtime.
+
+    Args:
+        wanted: One of `RUNTIMES`.
+        device: Where to run.
+        source: The network or exported file.
+        pairs: How many pairs are known to come.
 
     Raises:
         InputError: If it is unknown, not installed, not for this device or not for this file.
@@ -86,12 +92,10 @@ def choose_runtime(wanted: str, device: torch.device, source: MMAUNet | Exported
         if wanted != "torch":
             need(wanted)
         return wanted
-    there = [name for name in fitting if name == "torch" or installed(name)]
-    if file is None and not installed("onnx"):  # by which weights get there
-        there = ["torch"]
-    if not there:
-        need(fitting[0])
-    return there[0]
+    if file is None:
+        by_graph = pairs >= PAYS_FROM and installed("openvino") and installed("onnx")
+        return "openvino" if by_graph else "torch"
+    return next(filter(installed, fitting), fitting[0])
 
 
 def _fitting(file: Path | None) -> tuple[str, ...]:
@@ -114,9 +118,9 @@ def choose_precision(
     """
     if wanted not in PRECISIONS:
         raise InputError(f"unknown precision {wanted!r}: use one of {', '.join(PRECISIONS)}")
-    if isinstance(source, Exported) and source.precision == "int8":
+    if source.describe().precisions == ("int8",):
         if wanted not in ("auto", "int8"):
-            raise InputError(f"{source.path} is an int8 model: give the weights for {wanted}")
+            raise InputError(f"{source} is an int8 model: give the weights for {wanted}")
         return "int8"
     if wanted == "int8":
         raise InputError(
@@ -132,3 +136,24 @@ def choose_precision(
         if on_cpu and not has_native_bf16():
             raise InputError("this CPU has no bf16: use --precision fp32 or auto")
     return wanted
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name; `"auto"` is CUDA if there is one.
+
+    Raises:
+        InputError: If it is unknown or not here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"unknown device {name!r}: use auto, cpu or cuda") from error
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device {name!r} is not supported: use auto, cpu or cuda")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
+        here = f"only {count} CUDA device(s) are" if count else "no CUDA device is"
+        raise InputError(f"device {name!r}: {here} available here; use --device cpu")
+    return device

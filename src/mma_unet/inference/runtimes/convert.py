@@ -1,18 +1,30 @@
-"""From PyTorch to ONNX, in memory: the way into both other runtimes and into files."""
+"""From PyTorch to ONNX: the way into both other runtimes and into files.
+
+See Also:
+    `mma_unet.models.fold`: what the network becomes first.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import json
+import os
+import sys
 import warnings
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from mma_unet.inference.runtimes.base import need
+import mma_unet.models
+from mma_unet.files import replacing
+from mma_unet.inference.runtimes.base import installed, load
 from mma_unet.models import MMAUNet, fold
 
-__all__ = ["INPUTS", "METADATA_KEY", "OUTPUT", "metadata", "to_onnx"]
+__all__ = ["INPUTS", "METADATA_KEY", "OUTPUT", "cached_onnx", "metadata", "to_onnx"]
 
 INPUTS, OUTPUT = ("ir", "vi"), "fused"
 OPSET = 17
@@ -32,6 +44,49 @@ def metadata(network: MMAUNet, precision: str = "fp32", **more: Any) -> dict[str
     }
 
 
+def cached_onnx(network: MMAUNet) -> bytes:
+    """What `to_onnx` gives, kept on disk: a network is converted once on a machine.
+
+    The file is named by a digest of the weights, the config, this package's code for networks and
+    the versions of torch and onnx, so it never goes stale. It lies in `mma-unet` in the user's
+    folder for caches (`XDG_CACHE_HOME`; else `LOCALAPPDATA` on Windows, `~/Library/Caches` on
+    macOS, `~/.cache`), which may be deleted. Where it cannot be written, nothing is kept. A network
+    of a class of its own is not kept either.
+
+    Raises:
+        InputError: If `onnx` is not installed.
+    """
+    if type(network) is not MMAUNet or not installed("onnx"):
+        return to_onnx(network)
+    file = _cache_folder() / f"{_digest(network)}.onnx"
+    with contextlib.suppress(OSError):  # not there yet
+        kept = file.read_bytes()
+        if hashlib.sha256(kept[32:]).digest() == kept[:32]:
+            return kept[32:]
+    serialized = to_onnx(network)
+    with contextlib.suppress(OSError), replacing(file) as part:
+        part.write_bytes(hashlib.sha256(serialized).digest() + serialized)
+    return serialized
+
+
+def _cache_folder() -> Path:
+    system = {"win32": os.environ.get("LOCALAPPDATA"), "darwin": "~/Library/Caches"}
+    base = os.environ.get("XDG_CACHE_HOME") or system.get(sys.platform) or "~/.cache"
+    return Path(os.path.expanduser(base)) / "mma-unet"  # noqa: PTH111  (fails for none)
+
+
+def _digest(network: MMAUNet) -> str:
+    """Digest of all that decides what `to_onnx` gives."""
+    about = [metadata(network), OPSET, version("torch"), version("onnx")]
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for file in (*sorted(Path(mma_unet.models.__path__[0]).glob("*.py")), Path(__file__)):
+        digest.update(file.read_bytes())
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def to_onnx(network: MMAUNet, about: dict[str, Any] | None = None) -> bytes:
     """The network as an ONNX file: batch norm folded; batch, height and width dynamic.
 
@@ -48,9 +103,7 @@ def to_onnx(network: MMAUNet, about: dict[str, Any] | None = None) -> bytes:
     Raises:
         InputError: If `onnx` is not installed.
     """
-    need("onnx")
-    import onnx
-
+    onnx = load("onnx")
     folded = fold(network).to("cpu")
     side = 4 * network.config.size_multiple
     example = torch.zeros(2, network.config.in_channels, side, side + network.config.size_multiple)

@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mma_unet.inference.runtimes.base import default_threads, need
+from mma_unet.inference.runtimes.base import GraphRuntime
 from mma_unet.inference.runtimes.convert import INPUTS
-from mma_unet.inference.runtimes.cpu import has_native_bf16
-from mma_unet.models import MMAUNetConfig
+from mma_unet.machine import has_native_bf16
 
 __all__ = ["OpenVINORuntime"]
 
@@ -25,46 +24,26 @@ _PAYS_AFTER = 4
 """Images of one size after which such a model is worth its compilation."""
 
 
-class OpenVINORuntime:
+class OpenVINORuntime(GraphRuntime):
     """OpenVINO's CPU plugin, which plans the memory of a compiled model once.
 
     A model compiled for one size is about a quarter faster than one for any size, and takes about
     0.1 s to compile. So the first size gets one at once, and another size when it keeps coming;
-    what comes in between runs on the model for any size.
-
-    Args:
-        model: An ONNX file in memory, or the path of an `.onnx` or `.xml` file.
-        config: The network.
-        precision: `"fp32"`, `"bf16"`, or `"int8"` if the file is (its remaining layers then run in
-            bfloat16 where the CPU has it).
-        threads: CPU threads; as many as PyTorch uses if `None`.
-
-    Raises:
-        InputError: If `openvino` is not installed.
+    what comes in between runs on the model for any size. What is left in floating point of an int8
+    file runs in bfloat16 where the CPU has it.
     """
 
     name = "openvino"
 
-    def __init__(
-        self,
-        model: bytes | os.PathLike[str],
-        config: MMAUNetConfig,
-        *,
-        precision: str = "fp32",
-        threads: int | None = None,
-    ) -> None:
-        need("openvino")
-        import openvino
-
-        self.config, self.precision = config, precision
-        self._openvino: Any = openvino
-        self._core: Any = openvino.Core()
+    def _open(self, package: Any, model: bytes | os.PathLike[str], threads: int) -> None:
+        self._openvino: Any = package
+        self._core: Any = package.Core()
         self._model: Any = self._core.read_model(model if isinstance(model, bytes) else Path(model))
-        half = precision == "bf16" or (precision == "int8" and has_native_bf16())
+        half = self.precision == "bf16" or (self.precision == "int8" and has_native_bf16())
         self._options = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": default_threads(threads),
+            "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
             "ENABLE_CPU_PINNING": False,  # several processes would pin to the same cores
         }
