@@ -198,6 +198,26 @@ def test_the_script_of_the_page_is_sound(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.browser
+def test_a_browser_shows_the_first_pair(
+    folders: Folders, results: dict[str, Path], tmp_path: Path
+) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium is installed")
+    build(folders, results, tmp_path / "study")
+    page = (tmp_path / "study" / "index.html").as_uri()
+    done = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+         f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page],
+        check=True, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ">1 / 4<" in done.stdout
+    assert re.findall(r'src="images/(.*?)\.png"', done.stdout) == [
+        f"0000-{label}" for label in ("ir", "vi", "A", "B", "C")
+    ]
+
+
 def a_key(folder: Path, pairs: int, methods: tuple[str, ...]) -> Key:
     names = [f"{i:05}{'DN'[i % 2]}" for i in range(pairs)]
     kinds = {"D": "day", "N": "night"}
@@ -272,6 +292,8 @@ def test_a_method_counts_only_where_it_was_shown(tmp_path: Path) -> None:
     path = answer(tmp_path / "a.json", key, **{"1": "BA", "2": "C>A>B"})
     rows = {row.method: row for row in tally(tmp_path, [path], resamples=100).rows}
     assert (rows["z"].pairs, rows["z"].win_rate, rows["z"].mean_rank) == (1, 1.0, 1.0)
+    assert np.isnan(rows["z"].win_interval).all()  # one pair says nothing of others
+    assert np.isfinite(rows["x"].win_interval).all()
     assert (rows["x"].pairs, rows["x"].win_rate, rows["x"].mean_rank) == (2, 1 / 3, 2.0)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
@@ -101,9 +102,13 @@ def _count(
     counted.write(out)
     head, body = counted.cells()
     title = f"{counted.pairs} of {counted.of} pairs, ranked by {', '.join(counted.raters)}"
-    table = Table(title=Text(title, style="table.title"))
-    for name in head:
-        table.add_column(name, justify="left" if name in ("scene", "method") else "right")
+    table = Table(title=Text(title, style="table.title"), box=SIMPLE_HEAD)
+    for name, *cells in zip(head, *body, strict=True):
+        words = name in ("scene", "method")
+        longest = max(len(part) for cell in cells for part in cell.split())
+        table.add_column(
+            name, justify="left" if words else "right", no_wrap=words, min_width=longest
+        )
     for row, after in zip(body, [*body[1:], None], strict=True):
         table.add_row(*map(Text, row), end_section=after is None or after[0] != row[0])
     console.print(table)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +10,13 @@ import numpy as np
 
 from mma_unet.benchmark.scores import FloatArray
 from mma_unet.benchmark.statistics import LEVEL, bootstrap_means
+from mma_unet.benchmark.study.answers import read_answers
 from mma_unet.benchmark.study.bradley_terry import bradley_terry
-from mma_unet.benchmark.study.key import Key, kind_of, read_key, read_kinds
+from mma_unet.benchmark.study.key import kind_of, read_key, read_kinds
 from mma_unet.errors import InputError
 from mma_unet.files import write_table, write_text
 
-__all__ = ["ALL", "Row", "Tally", "read_answers", "tally"]
+__all__ = ["ALL", "Row", "Tally", "tally"]
 
 ALL = "all"
 """What the table calls all kinds of scene together."""
@@ -25,7 +24,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one kind of scene; intervals are `(low, high)`.
+    """One method on one kind of scene; intervals are `(low, high)`, NaN where it has one pair.
 
     Attributes:
         kind: Kind of scene, or `ALL`.
@@ -78,7 +77,7 @@ class Tally:
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """Heading and text rows of the table."""
-        head = ["scene", "method", "pairs", "win rate", "mean rank", "Bradley-Terry"]
+        head = ["scene", "method", "pairs", "win rate", "mean rank", "BT score"]
         head += ["first", "first two", "last"]
         body = [
             [
@@ -189,65 +188,6 @@ def tally(
     )
 
 
-def read_answers(path: Path, key: Key) -> tuple[str, dict[str, dict[str, int]]]:
-    """Read one rater's answers.
-
-    Args:
-        path: JSON: `{"study": ..., "rater": ..., "answers": {pair: ranking}}`. A ranking is letters
-            from best to worst, `=` between tied ones; blanks and `>` may stand between letters,
-            and an empty one is passed over. `study` and `rater` may be left out.
-        key: What the letters mean.
-
-    Returns:
-        The rater, and by pair the number of better ones of each method.
-
-    Raises:
-        InputError: The file is no such JSON, belongs to another study, names an unknown pair, or a
-            ranking does not name each letter once.
-    """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        answers = {str(name): str(ranking) for name, ranking in raw["answers"].items()}
-        study, rater = raw.get("study", key.study), str(raw.get("rater") or path.stem)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f'{path} holds no answers: give JSON as {{"answers": {{"PAIR": "B>A=C"}}}}.'
-        ) from error
-    if study != key.study:
-        raise InputError(f"{path} answers another study ({study}, not {key.study}).")
-    placed: dict[str, dict[str, int]] = {}
-    for name, ranking in answers.items():
-        if name not in key.pairs:
-            raise InputError(f"{path}: the study has no pair {name}.")
-        letters = key.pairs[name].letters
-        groups = _groups(ranking)
-        if not groups:
-            continue
-        flat = [letter for group in groups for letter in group]
-        if sorted(flat) != sorted(letters):
-            raise InputError(
-                f"{path}: {name} is ranked {ranking!r}; name each of {''.join(letters)} once, "
-                "best first, with = between tied ones."
-            )
-        above = 0
-        placed[name] = {}
-        for group in groups:
-            placed[name] |= {letters[letter]: above for letter in group}
-            above += len(group)
-    return rater, placed
-
-
-def _groups(ranking: str) -> list[list[str]]:
-    """Tied letters, best group first.
-
-    Example:
-        >>> _groups("b > A=c")
-        [['B'], ['A', 'C']]
-    """
-    plain = re.sub(r"[\s>]", "", ranking).upper()
-    return [group.split("=") for group in re.split(r"(?<!=)(?!=|^|$)", plain) if group]
-
-
 def _beats(above: dict[str, int], methods: Sequence[str]) -> FloatArray:
     """`(M, M)`: 1 where the row is before the column, 0.5 in a tie, NaN where not both are."""
     row = np.array([above.get(method, np.nan) for method in methods], dtype=np.float64)
@@ -288,6 +228,8 @@ def _rows(
     spreads = (rates, bootstrap_means(standing[..., 0], resamples, seed), bradley_terry(drawn))
     tail = (1 - LEVEL) / 2
     low, high = np.nanquantile(np.stack(spreads), (tail, 1 - tail), axis=1)
+    single = np.isfinite(standing[..., 0]).sum(axis=0) == 1  # draws of one pair have no spread
+    low[:, single] = high[:, single] = np.nan
     scores = bradley_terry(wins.sum(axis=0))
     rate = wins.sum(axis=(0, 2)) / games.sum(axis=(0, 2))
     means = np.nanmean(standing, axis=0)
@@ -311,6 +253,8 @@ def _rows(
 
 
 def _with_interval(value: float, interval: tuple[float, float]) -> str:
+    if np.isnan(interval[0]):
+        return _short(value)
     return f"{_short(value)} [{_short(interval[0])}, {_short(interval[1])}]"
 
 
