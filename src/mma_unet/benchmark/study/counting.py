@@ -199,12 +199,12 @@ def _beats(above: dict[str, int], methods: Sequence[str]) -> FloatArray:
 def _standing(above: dict[str, int], methods: Sequence[str]) -> FloatArray:
     """`(M, 4)`: mean rank, whether first, among the first two, and last; NaN where not shown."""
     beats = _beats(above, methods)
-    shown = np.isfinite(beats).any(axis=1)
     better = np.array([above.get(method, np.nan) for method in methods], dtype=np.float64)
     worse = (beats == 1).sum(axis=1)
     rank = 1 + np.nansum(1 - beats, axis=1)
     table = np.stack([rank, better == 0, better <= 1, worse == 0], axis=1).astype(np.float64)
-    return np.where(shown[:, None], table, np.nan)
+    table[~np.isfinite(beats).any(axis=1)] = np.nan
+    return table
 
 
 def _rows(
