@@ -26,6 +26,7 @@ from mma_unet.cli import (
     fuse,
     gallery,
     models,
+    study,
     train,
 )
 from mma_unet.cli.common import BadPlaceError, console, errors
@@ -45,6 +46,7 @@ app.command()(fuse.fuse)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(gallery.gallery)
+app.command()(study.study)
 app.command()(train.train)
 app.command()(ablate.ablate)
 app.command()(models.models)

@@ -1,0 +1,116 @@
+"""`mma-unet study`: results ranked blind by eye, and the rankings counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from mma_unet.cli.common import console, errors
+from mma_unet.errors import InputError
+
+
+def study(
+    items: Annotated[
+        list[str],
+        typer.Argument(
+            help="NAME=DIR, the fused images of a method, or average, maximum or pyramid to reckon "
+            "it; with --tally the answers, one JSON file per rater.",
+            metavar="NAME=DIR...|ANSWERS...",
+            show_default=False,
+        ),
+    ],
+    ir: Annotated[Path | None, typer.Option(help="Folder of the infrared images.")] = None,
+    vi: Annotated[Path | None, typer.Option(help="Folder of the visible images.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the study, or for the tables of --tally."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the shuffle and of the bootstrap.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Pairs shown, at even steps; all by default.")
+    ] = None,
+    kinds: Annotated[
+        Path | None,
+        typer.Option(help="CSV name,kind; by default MSRS names tell day and night."),
+    ] = None,
+    tally: Annotated[
+        Path | None, typer.Option(help="Folder of a study whose answers are counted.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = 2000,
+) -> None:
+    """Make a page that shows unnamed results beside their sources to be ranked, or count ranks."""
+    if tally is None:
+        _build(items, ir, vi, out, seed, limit, kinds)
+    elif ir is not None or vi is not None or limit is not None:
+        raise InputError("--tally counts answers: it goes without --ir, --vi and --limit.")
+    else:
+        _count(tally, items, out or tally, kinds, resamples, seed)
+
+
+def _build(
+    items: list[str],
+    ir: Path | None,
+    vi: Path | None,
+    out: Path | None,
+    seed: int,
+    limit: int | None,
+    kinds: Path | None,
+) -> None:
+    from mma_unet.benchmark.methods import parse_named
+    from mma_unet.benchmark.study import build_study
+    from mma_unet.benchmark.triples import BASELINES
+    from mma_unet.files import printable
+
+    if ir is None or vi is None or out is None:
+        raise InputError("a study needs --ir DIR, --vi DIR and -o DIR; or --tally DIR to count.")
+    named = parse_named([item for item in items if item not in BASELINES], "study")
+    with Progress(console=errors) as bar:
+        task = bar.add_task("Drawing")
+
+        def step(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        made = build_study(
+            ir,
+            vi,
+            named,
+            out,
+            baselines=[item for item in items if item in BASELINES],
+            seed=seed,
+            limit=limit,
+            kinds=kinds,
+            progress=step,
+        )
+    for line in made.notices:
+        errors.print(printable(line), style="yellow", highlight=False, soft_wrap=True, markup=False)
+    text = f"{made.pairs} pairs -> {made.page}; what the letters mean is in key.json, for later."
+    console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
+
+
+def _count(
+    folder: Path, answers: list[str], out: Path, kinds: Path | None, resamples: int, seed: int
+) -> None:
+    from mma_unet.benchmark.study import tally
+
+    counted = tally(folder, answers, kinds=kinds, resamples=resamples, seed=seed)
+    counted.write(out)
+    head, body = counted.cells()
+    title = f"{counted.pairs} of {counted.of} pairs, ranked by {', '.join(counted.raters)}"
+    table = Table(title=Text(title, style="table.title"), box=SIMPLE_HEAD)
+    for name, *cells in zip(head, *body, strict=True):
+        words = name in ("scene", "method")
+        longest = max(len(part) for cell in cells for part in cell.split())
+        table.add_column(
+            name, justify="left" if words else "right", no_wrap=words, min_width=longest
+        )
+    for row, after in zip(body, [*body[1:], None], strict=True):
+        table.add_row(*map(Text, row), end_section=after is None or after[0] != row[0])
+    console.print(table)
+    text = f"Tables: {out / 'tally.md'}, {out / 'tally.csv'}"
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
