@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def asymmetry(
     config: Annotated[
-        list[Path], typer.Argument(help="One recipe for each kind of pairs to search on.")
+        list[Path], typer.Argument(help="One recipe, by name or file, for each kind of pairs.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="CSV of the scores.")] = Path(
         "results/asymmetry.csv"

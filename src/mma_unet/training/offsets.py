@@ -50,7 +50,7 @@ def search_jobs(study: Study, seeds: Sequence[int]) -> list[Job]:
     """Stage I, then stage II of every offset and the search by learning, seed by seed."""
     recipe, jobs = study.recipe, []
     first, second = recipe.vi.epochs + recipe.ir.epochs, recipe.fusion.epochs
-    search = (recipe.search or recipe.fusion).epochs
+    search = recipe.settings("search").epochs
     for seed in seeds:
         head, tail = f"{recipe.name}: ", f", seed {seed}"
         jobs.append(Job(f"{head}stage I{tail}", first, partial(study.stage_one, seed, True)))

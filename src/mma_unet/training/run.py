@@ -43,7 +43,8 @@ from mma_unet.training.pairing import (
     write_choice,
 )
 from mma_unet.training.pairs_data import PairsData, open_splits
-from mma_unet.training.recipe import AUTO, STAGES, Recipe, StageSettings, load_recipe
+from mma_unet.training.recipe import AUTO, STAGES, Recipe, StageSettings
+from mma_unet.training.recipe_file import load_recipe
 from mma_unet.training.scoring import score_model
 from mma_unet.training.tasks import FusionTask, ReconstructionTask
 from mma_unet.training.trainer import make_trainer
