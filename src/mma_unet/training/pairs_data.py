@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
+from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from mma_unet.data import CenterCrop, Pair, PairedAugment, PairedImages, open_split
-from mma_unet.data.datasets import Item
 from mma_unet.errors import InputError
 from mma_unet.training.recipe import DataSettings
 
@@ -43,21 +42,6 @@ def open_splits(specs: tuple[str, ...], root: str | Path) -> list[Pair]:
     return pairs
 
 
-class _Epochs(Dataset[Item]):
-    """Takes `(epoch, index)`, so that loader processes know the epoch without being told."""
-
-    def __init__(self, images: PairedImages) -> None:
-        self.images = images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, key: tuple[int, int]) -> Item:
-        epoch, index = key
-        self.images.set_epoch(epoch)
-        return self.images[index]
-
-
 class _EpochSampler(DistributedSampler[Any]):
     """Yields `(epoch, index)`; the global batches do not depend on the number of processes."""
 
@@ -72,7 +56,7 @@ class _Share(Sampler[Any]):
         self.indices = range(rank, size, world)
 
     def __iter__(self) -> Iterator[Any]:
-        return ((0, index) for index in self.indices)
+        return iter(self.indices)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -136,7 +120,7 @@ class PairsData(L.LightningDataModule):
         if self.settings.cache and self.settings.workers:
             dataset.preload()  # before the loader processes fork, so that they share it
         return DataLoader(
-            _Epochs(dataset),
+            dataset,
             batch_size=self.settings.batch_size // world,
             sampler=sampler,
             drop_last=shuffle,
