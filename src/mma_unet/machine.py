@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["available_cores", "cpu_name", "device_name", "load_average", "peak_rates", "versions"]
+__all__ = [
+    "available_cores",
+    "cpu_name",
+    "device_name",
+    "load_average",
+    "peak_memory",
+    "peak_rates",
+    "versions",
+]
 
 _PACKAGES = ("torch", "onnxruntime", "openvino", "nncf")
 
@@ -59,6 +68,18 @@ def available_cores() -> int:
 def load_average() -> float | None:
     """Processes that wanted to run over the last minute; what the machine did beside."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def versions() -> str:

@@ -14,8 +14,9 @@ import numpy as np
 
 from mma_unet.models.soft import OFFSETS, offset_pairing
 from mma_unet.training.ablation import METRICS, spread
+from mma_unet.training.callbacks import read_curve
 from mma_unet.training.pairing import Chooser, PairingChoice
-from mma_unet.training.study import Job, Outcome, Study, read_curve
+from mma_unet.training.study import Job, Outcome, Study
 
 __all__ = ["Judgement", "SearchResult", "composite", "judge", "search_jobs", "search_result"]
 

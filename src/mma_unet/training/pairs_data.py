@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-from torch.utils.data import DataLoader, DistributedSampler, Sampler
+from torch.utils.data import DataLoader, DistributedSampler
 
 from mma_unet.data import CenterCrop, Pair, PairedAugment, PairedImages, open_split
 from mma_unet.errors import InputError
@@ -47,19 +47,6 @@ class _EpochSampler(DistributedSampler[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         return ((self.epoch, index) for index in super().__iter__())
-
-
-class _Share(Sampler[Any]):
-    """The part of one process of a validation set: each pair once, in order, none repeated."""
-
-    def __init__(self, size: int, rank: int, world: int) -> None:
-        self.indices = range(rank, size, world)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.indices)
-
-    def __len__(self) -> int:
-        return len(self.indices)
 
 
 class PairsData(L.LightningDataModule):
@@ -112,11 +99,9 @@ class PairsData(L.LightningDataModule):
                 f"data.batch_size {self.settings.batch_size} cannot be shared by {world} "
                 "processes; make it a multiple"
             )
-        sampler: Sampler[Any]
+        sampler: Iterable[Any] = range(rank, len(dataset), world)  # each pair once, none repeated
         if shuffle:
             sampler = _EpochSampler(dataset, world, rank, seed=self.seed, drop_last=True)
-        else:
-            sampler = _Share(len(dataset), rank, world)
         if self.settings.cache and self.settings.workers:
             dataset.preload()  # before the loader processes fork, so that they share it
         return DataLoader(
