@@ -18,8 +18,9 @@ from mma_unet.training import Recipe
 from mma_unet.training.ablation import METRICS, TABLE_4, orderings
 from mma_unet.training.offsets import SearchResult, composite, judge
 from mma_unet.training.pairing import PairingChoice
-from mma_unet.training.recipe import DataSettings
+from mma_unet.training.recipe import DataSettings, StageSettings
 from mma_unet.training.study import Outcome, Study
+from tests.conftest import make_pairs
 
 
 def test_table_4_is_the_paper_s(shared: Path) -> None:
@@ -114,3 +115,20 @@ def test_recipes_that_cannot_be_studied_are_one_sentence(tmp_path: Path) -> None
 
 def test_every_offset_is_a_candidate() -> None:
     assert set(result([], []).outcomes) == set(OFFSETS)
+
+
+def test_a_curve_whose_last_epoch_was_not_validated_ends_no_study(tmp_path: Path) -> None:
+    make_pairs(tmp_path / "set", [f"{k}" for k in range(4)], (32, 32))
+    data = DataSettings(
+        root=str(tmp_path), train=("set[:2]",), val=("set[2:3]",), test=("set[3:]",),
+        crop=16, val_crop=16, batch_size=2,
+    )  # fmt: skip
+    stage = StageSettings(epochs=3, val_every=2)
+    recipe = Recipe("toy", MMAUNetConfig(width=1), data, stage, stage, stage, precision="32-true")
+    study = Study(recipe, tmp_path / "runs", accelerator="cpu")
+    study.stage_one(0, True)
+    outcome = study.fusion(0, True, offset_pairing(1))
+    with (tmp_path / "runs/toy/seed0/guided_1-2_2-3_3-4_4-5/fusion/curve.csv").open() as file:
+        losses = [row["val_loss"] for row in csv.DictReader(file)]
+    assert losses[0] == losses[2] == ""
+    assert outcome.val_loss == float(losses[1])

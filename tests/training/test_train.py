@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from mma_unet.configs import config_names
 from mma_unet.errors import InputError
 from mma_unet.models import IRUNet, MMAUNetConfig, VIUNet, load_model, read_card
 from tests.conftest import make_pairs
@@ -330,6 +332,51 @@ def test_another_recipe_does_not_resume_a_run(finished: tuple[Recipe, Path], dat
         train(recipe, out.parent / "fresh", stages=["fusion"], **OPTIONS)
 
 
-def test_every_shipped_recipe_can_be_read() -> None:
-    for path in sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")):
-        assert load_recipe(path).name == path.stem
+def test_shipped_recipes_are_found_by_name(tmp_path: Path) -> None:
+    names = config_names()
+    assert {"small", "tiny", "small-paper", "paper", "ablation"} <= set(names)
+    for name in names:
+        assert load_recipe(name).name == name
+    for name in ("small", "tiny"):
+        assert load_recipe(name).start == f"{name}-metric"
+    (tmp_path / "mine.yaml").write_text("model: tiny")
+    assert load_recipe(tmp_path / "mine.yaml").name == "mine"
+    with pytest.raises(InputError, match=r"smal: no such file; .* one of ablation, .*, tiny"):
+        load_recipe("smal")
+
+
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [("small-paper", 16), ("ablation", 8), ("mri-ct", 8), ("mri-pet", 8), ("mri-spect", 8)],
+)
+def test_recipes_of_the_paper_s_network_keep_it(name: str, width: int) -> None:
+    assert load_recipe(name).model == MMAUNetConfig(width=width)
+
+
+def test_a_partial_search_inherits_the_fusion(tmp_path: Path) -> None:
+    """What is searched under another loss than the fusion's is another pairing."""
+    path = tmp_path / "toy.yaml"
+    path.write_text(
+        "model: tiny\nsearch: {epochs: 3}\n"
+        "fusion: {lr: 2e-3, loss: {alpha: 0, saliency: 1}, metrics: {vif: 2}, val_every: 7}\n"
+    )
+    recipe = load_recipe(path)
+    assert recipe.search == replace(recipe.fusion, epochs=3)
+    assert (recipe.fusion.lr, recipe.fusion.loss.saliency) == (2e-3, 1)
+    saved = tmp_path / "saved.yaml"
+    saved.write_text(yaml.safe_dump(recipe.to_dict()))
+    assert load_recipe(saved) == recipe
+    assert load_recipe(path, {"search": None}).settings("search") == recipe.fusion
+
+
+def test_checkpoints_hold_every_weight_once(finished: tuple[Recipe, Path]) -> None:
+    """Frozen encoders and the guide are among the network's, not registered again."""
+    _, out = finished
+    for stage, parts in (("vi", ("unet",)), ("ir", ("unet", "guide")), ("fusion", ("model",))):
+        state = torch.load(out / stage / "last.ckpt", weights_only=True)["state_dict"]
+        wanted = {
+            f"{part}.{key}"
+            for part in parts
+            for key in load_file(out / ("vi" if part == "guide" else stage) / "weights.safetensors")
+        }
+        assert set(state) == wanted

@@ -26,9 +26,10 @@ from mma_unet.training.stages import (
     start_model,
 )
 
-__all__ = ["check", "plan"]
+__all__ = ["ORDER", "check", "plan"]
 
-_ORDER = ("vi", "ir", "search", "fusion")
+ORDER = ("vi", "ir", "search", "fusion")
+"""The stages in the order in which they run."""
 
 
 def check(recipe: Recipe, stages: Sequence[str], choosers: Mapping[str, Chooser]) -> None:
@@ -42,9 +43,9 @@ def check(recipe: Recipe, stages: Sequence[str], choosers: Mapping[str, Chooser]
     Raises:
         InputError: Data, weights or metrics are missing, or recipe and stages do not agree.
     """
-    unknown = ", ".join(sorted(set(stages) - set(_ORDER)))
+    unknown = ", ".join(sorted(set(stages) - set(ORDER)))
     if unknown:
-        raise InputError(f"unknown stage(s) {unknown}; use {', '.join(_ORDER)}")
+        raise InputError(f"unknown stage(s) {unknown}; use {', '.join(ORDER)}")
     open_splits(recipe.data.test, recipe.data.root)
     for settings in (recipe.fusion, recipe.settings("search")):
         MetricObjective(settings.metrics)
@@ -91,8 +92,8 @@ def plan(
     elif method != "given":
         whole.append(RulePairing(recipe, out, networks, choosers[method], pairs))
     whole.append(fusion)
-    last = max((_ORDER.index(name) for name in stages), default=-1)
-    return [stage for stage in whole if _ORDER.index(stage.name) <= last]
+    last = max((ORDER.index(name) for name in stages), default=-1)
+    return [stage for stage in whole if ORDER.index(stage.name) <= last]
 
 
 def _method(recipe: Recipe) -> str:
