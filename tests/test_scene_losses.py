@@ -59,6 +59,7 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
     """Half smoke, half texture, with something hot in both halves and something cold."""
     ir = person(0.9, 0.3) + 0.02 * torch.rand(1, 1, 96, 96)
     ir[..., 10:40, 5:20], ir[..., 20:60, 66:76], ir[..., 70:90, 70:90] = 0.8, 0.95, 0.05
+    ir[..., 74:90, 52:62] += 0.2  # barely hot
     vi = flat(0.75) + 0.01 * torch.rand(1, 1, 96, 96)
     vi[..., :48] = 0.3 + 0.5 * torch.rand(1, 1, 96, 48)
     return ir.double(), vi.double()

@@ -128,7 +128,9 @@ def test_vi_unet_is_frozen_while_ir_unet_trains(data: Path, tmp_path: Path) -> N
 
 
 def test_reconstruction_is_learned(data: Path, tmp_path: Path) -> None:
-    recipe = load_recipe(write_recipe(tmp_path / "toy.yaml", data, vi={"epochs": 40, "lr": 0.03}))
+    recipe = load_recipe(
+        write_recipe(tmp_path / "toy.yaml", data, vi={"epochs": 25, "lr": 0.03, "val_every": 25})
+    )
     train(recipe, tmp_path / "run", stages=["vi"], **OPTIONS)
     losses = curve(tmp_path / "run/vi/curve.csv")["train_loss"]
     assert losses[-1] < 0.2 * losses[0]
@@ -155,7 +157,7 @@ def test_encoders_train_too_and_metrics_rise_when_asked(
 ) -> None:
     """The recipe of the shipped weights, from other weights."""
     fusion = {
-        "epochs": 20, "lr": 3e-3, "val_every": 10, "freeze_encoders": False,
+        "epochs": 12, "lr": 5e-3, "val_every": 12, "freeze_encoders": False,
         "loss": {"alpha": 0, "beta": 0, "saliency": 1}, "metrics": {"vif": 5, "ssim": 1},
     }  # fmt: skip
     config = write_recipe(
@@ -181,7 +183,8 @@ def test_a_student_comes_to_fuse_as_its_teacher_does(
 ) -> None:
     """Distillation alone: every other term has no weight."""
     fusion = {
-        "epochs": 20, "lr": 1e-2, "freeze_encoders": False, "teacher": str(weights),
+        "epochs": 12, "lr": 1e-2, "val_every": 12, "freeze_encoders": False,
+        "teacher": str(weights),
         "loss": {"mse": 0, "alpha": 0, "beta": 0},
     }  # fmt: skip
     student = str(finished[1] / "toy.safetensors")
@@ -216,9 +219,9 @@ def command(config: Path, out: Path, *more: str) -> list[str]:
 
 @pytest.mark.slow
 def test_sigkill_mid_epoch_then_resume_ends_at_the_same_weights(data: Path, tmp_path: Path) -> None:
-    config = write_recipe(tmp_path / "toy.yaml", data, epochs=60, val_every=3)
+    config = write_recipe(tmp_path / "toy.yaml", data, epochs=30, val_every=3)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    subprocess.run(command(config, whole, "--stage", "vi"), check=True, timeout=300)
+    train(load_recipe(config), whole, stages=["vi"], **OPTIONS)
     process = subprocess.Popen(command(config, broken, "--stage", "vi"))
     rows = broken / "vi" / "curve.csv"
     deadline = time.monotonic() + 200
@@ -229,7 +232,7 @@ def test_sigkill_mid_epoch_then_resume_ends_at_the_same_weights(data: Path, tmp_
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (broken / "vi" / "weights.safetensors").exists()
-    subprocess.run(command(config, broken, "--stage", "vi"), check=True, timeout=300)
+    train(load_recipe(config), broken, stages=["vi"], **OPTIONS)
     same_weights(
         whole / "vi/weights.safetensors", broken / "vi/weights.safetensors", rtol=0, atol=0
     )
@@ -240,9 +243,9 @@ def test_sigkill_mid_epoch_then_resume_ends_at_the_same_weights(data: Path, tmp_
 
 @pytest.mark.slow
 def test_two_processes_follow_the_curve_of_one(data: Path, tmp_path: Path) -> None:
-    config = write_recipe(tmp_path / "toy.yaml", data, epochs=3)
+    config = write_recipe(tmp_path / "toy.yaml", data, epochs=2)
     one, two = tmp_path / "one", tmp_path / "two"
-    subprocess.run(command(config, one), check=True, timeout=300)
+    train(load_recipe(config), one, **OPTIONS)
     several = command(config, two, "--devices", "2", "--strategy", "ddp")
     subprocess.run(several, check=True, timeout=300)
     for stage in ("vi", "ir", "fusion"):
