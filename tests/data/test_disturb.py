@@ -175,7 +175,8 @@ def test_wear_comes_as_often_as_asked_to_each_source_by_itself() -> None:
     assert sum(hit) / 200 == pytest.approx(0.4, abs=0.09)
     plain_ir = _augmented(0)[0]
     moved = [not torch.equal(_augmented(seed, wear=0.4)[0], plain_ir) for seed in range(200)]
-    assert moved != hit
+    both = list(zip(moved, hit, strict=True))
+    assert {(True, False), (False, True), (True, True)} <= set(both)
     assert 0.2 < sum(moved) / 200 < 0.5
 
 
