@@ -143,6 +143,33 @@ def test_a_finished_run_is_not_run_again(finished: tuple[Recipe, Path]) -> None:
     assert (out / "toy.safetensors").stat().st_mtime_ns == stamp
 
 
+class Stop(L.Callback):
+    """Ends a run in its second epoch, once for each kind of task."""
+
+    def __init__(self) -> None:
+        self.met: set[tuple[type, type]] = set()
+
+    def on_train_batch_end(self, trainer: L.Trainer, task: L.LightningModule, *_: object) -> None:
+        kind = type(task), type(task.network)
+        if trainer.current_epoch == 1 and kind not in self.met:
+            self.met.add(kind)
+            raise RuntimeError("stopped")
+
+
+def test_every_stage_resumes_to_the_same_bits(
+    finished: tuple[Recipe, Path], tmp_path: Path
+) -> None:
+    recipe, whole = finished
+    stop = Stop()
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="stopped"):
+            train(recipe, tmp_path / "run", callbacks=[stop], **OPTIONS)
+    train(recipe, tmp_path / "run", callbacks=[stop], **OPTIONS)
+    for stage in ("vi", "ir", "fusion"):
+        file = f"{stage}/weights.safetensors"
+        same_weights(whole / file, tmp_path / "run" / file, rtol=0, atol=0)
+
+
 def test_seeds_decide_the_weights(data: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         recipe = load_recipe(write_recipe(tmp_path / "toy.yaml", data, epochs=1, seed=seed))
