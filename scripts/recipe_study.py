@@ -43,7 +43,7 @@ STUDY: dict[str, tuple[str, dict[str, Any]]] = {
         {**UNSHUFFLE, "fusion.loss.pyramid": 4.0},
     ),
     "blend": ("unshuffle, blend head", {"model.head": "blend"}),
-    "plus": ("unshuffle, bands head: configs/plus.yaml", {}),
+    "plus": ("unshuffle, bands head: the recipe small-metric at the width of tiny", {}),
     "pooling": ("plus, average pooling", {"model.downsampling": "average"}),
     "frozen": ("plus, encoders frozen", {"fusion.freeze_encoders": True}),
     "no saliency": ("plus, no saliency term", {"fusion.loss.saliency": 0}),
@@ -71,7 +71,7 @@ def run(name: str, data: Path, runs: Path, epochs: int, stages: tuple[str, ...])
     quiet()
     folder = runs / name.replace(" ", "_")
     recipe = load_recipe(
-        HERE / "configs" / "plus.yaml",
+        "small-metric",
         {
             "name": "study",
             "model.preset": "tiny",

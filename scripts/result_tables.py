@@ -21,7 +21,7 @@ SETS = {
     "tno": "TNO, 21 pairs (never trained on)",
 }
 UNSEEN = ("m3fd", "llvip")
-SHIPPED = "plus-finish"
+SHIPPED = "small-metric-finish"
 ORDER = ("small", "tiny", "small-paper")
 
 

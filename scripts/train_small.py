@@ -1,8 +1,8 @@
-"""Train the shipped `small` weights, from several seeds to see how much a seed makes.
+"""Train the shipped `small-metric` weights, from several seeds to see how much a seed makes.
 
     python scripts/train_small.py --data ../shared/data --runs runs/small --seeds 0 1 2 --jobs 2
 
-For each seed: `configs/plus.yaml`, and after it `configs/plus-finish.yaml`, whose end is shipped.
+For each seed: the recipe `small-metric`, and after it `small-metric-finish`, whose end is shipped.
 Writes the scores of both to `results/seeds.csv`. A rerun goes on where it stopped. About 30 minutes
 of one core per seed.
 """
@@ -20,7 +20,7 @@ from mma_unet.models import read_card
 from mma_unet.training import load_recipe, train
 
 HERE = Path(__file__).parents[1]
-RECIPES = ("plus", "plus-finish")
+RECIPES = ("small-metric", "small-metric-finish")
 
 
 def run(seed: int, data: Path, runs: Path) -> list[Path]:
@@ -31,7 +31,7 @@ def run(seed: int, data: Path, runs: Path) -> list[Path]:
         values: dict[str, object] = {"data.root": str(data), "seed": seed}
         if ends:
             values["start"] = str(ends[-1])
-        recipe = load_recipe(HERE / "configs" / f"{name}.yaml", values)
+        recipe = load_recipe(name, values)
         folder = runs / f"seed{seed}" / name
         weights = train(recipe, folder, progress=False, accelerator="cpu", devices=1)
         assert weights is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from functools import cache
@@ -27,6 +28,7 @@ __all__ = [
     "device_name",
     "has_native_bf16",
     "load_average",
+    "peak_memory",
     "peak_rates",
     "resident_memory",
     "versions",
@@ -121,6 +123,18 @@ def has_native_bf16() -> bool:
     except OSError:
         return False
     return bool(words & {"amx_bf16", "avx512_bf16", "bf16"})
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def versions() -> str:

@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 pytest.importorskip("lightning")
 pytest.importorskip("matplotlib")
 
+from mma_unet.cli import train
 from mma_unet.cli.main import app
+from mma_unet.training.plan import ORDER
+from mma_unet.training.recipe import PAIRINGS
 from tests.conftest import make_pairs
 
 
@@ -101,5 +104,33 @@ def test_train_takes_the_pairing_from_the_command_line(toy: Path, tmp_path: Path
     assert "Weights" in run(*arguments)
     assert '"cka"' in (out / "pairing.json").read_text()
     arguments[-1] = "widest"
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    assert "pairing must be one of" in str(result.exception)
+    result = CliRunner().invoke(app, list(map(str, arguments)), env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert all(name in result.output for name in PAIRINGS)
+
+
+def test_every_stage_can_be_asked_for() -> None:
+    assert list(train.StageName) == list(ORDER)
+    assert list(train.PairingName) == list(PAIRINGS)
+
+
+def test_train_names_the_recipes_that_ship() -> None:
+    text = run("train", "--help")
+    assert "Recipe by name (small, tiny, paper" in text
+
+
+def test_a_shipped_recipe_trains_on_rendered_streets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From an empty folder: pairs by `data render`, the recipe by its name."""
+    monkeypatch.chdir(tmp_path)
+    assert "5 pairs" in run("data", "render", "-n", 5, "--height", 64, "--width", 96)
+    changes = {
+        "data.train": "[scene]", "data.val": "['scene[:1]']", "data.test": "[]",
+        "data.crop": 48, "data.val_crop": 48, "data.batch_size": 4, "model.width": 2,
+        "fusion.settle": 0, **{f"{stage}.epochs": 1 for stage in ("vi", "ir", "fusion")},
+    }  # fmt: skip
+    sets = [text for key, value in changes.items() for text in ("--set", f"{key}={value}")]
+    text = run("train", "--config", "tiny-metric", "--accelerator", "cpu", "--no-progress", *sets)
+    assert "runs/tiny-metric/tiny-metric.safetensors" in text
+    assert len(rows(tmp_path / "runs/tiny-metric/fusion/curve.csv")) == 1

@@ -1,4 +1,4 @@
-"""Items, reproducible randomness, the cache, mixing."""
+"""Items, reproducible randomness, the cache."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from mma_unet.data import datasets
-from mma_unet.data.datasets import PairedImages, gray_image, mix
+from mma_unet.data.datasets import PairedImages, gray_image
 from mma_unet.data.images import read_image, write_image
 from mma_unet.data.pairs import Pair, find_pairs
 from mma_unet.data.transforms import CenterCrop, PairedAugment
@@ -63,8 +63,7 @@ def test_randomness_comes_from_seed_epoch_and_index(make_pairs: MakePairs) -> No
 
     def epoch(number: int, seed: int = 0) -> torch.Tensor:
         dataset = PairedImages(pairing, transform=PairedAugment(16), seed=seed)
-        dataset.set_epoch(number)
-        return _stack(list(dataset))
+        return _stack([dataset[number, k] for k in range(len(dataset))])
 
     assert torch.equal(epoch(0), epoch(0))
     assert not torch.equal(epoch(0), epoch(1))
@@ -77,14 +76,31 @@ def test_items_of_one_file_differ_by_index(make_pairs: MakePairs) -> None:
     assert not torch.equal(dataset[0]["ir"], dataset[1]["ir"])
 
 
-def test_persistent_workers_see_the_epoch_and_change_nothing(make_pairs: MakePairs) -> None:
-    dataset = PairedImages(find_pairs(*make_pairs(count=5)), transform=PairedAugment(16))
-    loader = DataLoader(dataset, batch_size=2, num_workers=2, persistent_workers=True)
-    for epoch in range(2):
-        dataset.set_epoch(epoch)
-        expected = _stack(list(dataset))
+def test_items_are_those_of_the_first_version(make_pairs: MakePairs) -> None:
+    """The generator of (seed, epoch, index) stays as it was: a recipe gives the same weights."""
+    dataset = PairedImages(find_pairs(*make_pairs()), transform=_draw, seed=7)
+    assert float(dataset[2, 1]["ir"]) == pytest.approx(0.23606801, abs=1e-7)
+    assert torch.equal(dataset[2, -2]["ir"], dataset[2, 1]["ir"])
+    assert torch.equal(dataset[0, 1]["ir"], dataset[1]["ir"])
+
+
+def _draw(
+    ir: torch.Tensor, vi: torch.Tensor, generator: torch.Generator | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    value = torch.rand(1, 1, 1, generator=generator)
+    return value, value
+
+
+def test_an_item_depends_on_its_key_alone(make_pairs: MakePairs) -> None:
+    """Epochs may be mixed in one batch, in one loader process or in two that stay."""
+    dataset = PairedImages(find_pairs(*make_pairs(count=4)), transform=PairedAugment(16))
+    keys = [(epoch, index) for index in range(4) for epoch in (1, 0)]
+    expected = _stack([dataset[key] for key in keys])
+    assert not torch.equal(expected[0], expected[1])
+    loader = DataLoader(dataset, 2, sampler=keys, num_workers=2, persistent_workers=True)
+    for _ in range(2):
         got = torch.cat([torch.cat([b["ir"], b["vi"]], dim=1) for b in loader])
-        assert torch.equal(got, expected), f"epoch {epoch}"
+        assert torch.equal(got, expected)
 
 
 def test_the_cache_reads_once_and_changes_nothing(
@@ -132,35 +148,6 @@ def test_bad_settings(make_pairs: MakePairs) -> None:
     with pytest.raises(IndexError):
         PairedImages(pairing)[3]
     assert PairedImages(pairing)[-1]["name"] == "2"
-
-
-def test_mix(make_pairs: MakePairs) -> None:
-    small = PairedImages(find_pairs(*make_pairs(count=2, ir="a/ir", vi="a/vi")))
-    large = PairedImages(find_pairs(*make_pairs(count=8, ir="b/ir", vi="b/vi", seed=1)))
-    mixed = mix([small, large], [3, 1])
-    assert len(mixed) == 10
-    assert torch.equal(mixed[2]["ir"], large[0]["ir"])
-    torch.testing.assert_close(mixed.sample_weights[:2].sum().item(), 0.75)
-    drawn = list(mixed.sampler(4000, torch.Generator().manual_seed(0)))
-    assert sum(i < 2 for i in drawn) / 4000 == pytest.approx(0.75, abs=0.03)
-    mixed.set_epoch(4)
-    assert small.epoch == large.epoch == 4
-    assert not mix([small, large]).weighted
-    torch.testing.assert_close(
-        mix([small, large]).sample_weights, torch.full((10,), 0.1, dtype=torch.float64)
-    )
-
-
-def test_bad_mixes(make_pairs: MakePairs) -> None:
-    pairing = find_pairs(*make_pairs())
-    gray, color = PairedImages(pairing), PairedImages(pairing, channels=3)
-    with pytest.raises(InputError, match="nothing to mix"):
-        mix([])
-    with pytest.raises(InputError, match="cannot be mixed"):
-        mix([gray, color])
-    for weights in ([1.0], [1.0, 0.0], [1.0, float("nan")]):
-        with pytest.raises(InputError, match="mixing weights"):
-            mix([gray, gray], weights)
 
 
 def test_a_tensor_as_the_gray_image_it_was_read_from(make_pairs: MakePairs) -> None:

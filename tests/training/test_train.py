@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from mma_unet.configs import config_names
 from mma_unet.errors import InputError
 from mma_unet.models import IRUNet, MMAUNetConfig, VIUNet, load_model, read_card
 from tests.conftest import make_pairs
@@ -126,7 +128,9 @@ def test_vi_unet_is_frozen_while_ir_unet_trains(data: Path, tmp_path: Path) -> N
 
 
 def test_reconstruction_is_learned(data: Path, tmp_path: Path) -> None:
-    recipe = load_recipe(write_recipe(tmp_path / "toy.yaml", data, vi={"epochs": 40, "lr": 0.03}))
+    recipe = load_recipe(
+        write_recipe(tmp_path / "toy.yaml", data, vi={"epochs": 25, "lr": 0.03, "val_every": 25})
+    )
     train(recipe, tmp_path / "run", stages=["vi"], **OPTIONS)
     losses = curve(tmp_path / "run/vi/curve.csv")["train_loss"]
     assert losses[-1] < 0.2 * losses[0]
@@ -137,6 +141,33 @@ def test_a_finished_run_is_not_run_again(finished: tuple[Recipe, Path]) -> None:
     stamp = (out / "toy.safetensors").stat().st_mtime_ns
     assert train(recipe, out, **OPTIONS) == out / "toy.safetensors"
     assert (out / "toy.safetensors").stat().st_mtime_ns == stamp
+
+
+class Stop(L.Callback):
+    """Ends a run in its second epoch, once for each kind of task."""
+
+    def __init__(self) -> None:
+        self.met: set[tuple[type, type]] = set()
+
+    def on_train_batch_end(self, trainer: L.Trainer, task: L.LightningModule, *_: object) -> None:
+        kind = type(task), type(task.network)
+        if trainer.current_epoch == 1 and kind not in self.met:
+            self.met.add(kind)
+            raise RuntimeError("stopped")
+
+
+def test_every_stage_resumes_to_the_same_bits(
+    finished: tuple[Recipe, Path], tmp_path: Path
+) -> None:
+    recipe, whole = finished
+    stop = Stop()
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="stopped"):
+            train(recipe, tmp_path / "run", callbacks=[stop], **OPTIONS)
+    train(recipe, tmp_path / "run", callbacks=[stop], **OPTIONS)
+    for stage in ("vi", "ir", "fusion"):
+        file = f"{stage}/weights.safetensors"
+        same_weights(whole / file, tmp_path / "run" / file, rtol=0, atol=0)
 
 
 def test_seeds_decide_the_weights(data: Path, tmp_path: Path) -> None:
@@ -153,7 +184,7 @@ def test_encoders_train_too_and_metrics_rise_when_asked(
 ) -> None:
     """The recipe of the shipped weights, from other weights."""
     fusion = {
-        "epochs": 20, "lr": 3e-3, "val_every": 10, "freeze_encoders": False,
+        "epochs": 12, "lr": 5e-3, "val_every": 12, "freeze_encoders": False,
         "loss": {"alpha": 0, "beta": 0, "saliency": 1}, "metrics": {"vif": 5, "ssim": 1},
     }  # fmt: skip
     config = write_recipe(
@@ -179,7 +210,8 @@ def test_a_student_comes_to_fuse_as_its_teacher_does(
 ) -> None:
     """Distillation alone: every other term has no weight."""
     fusion = {
-        "epochs": 20, "lr": 1e-2, "freeze_encoders": False, "teacher": str(weights),
+        "epochs": 12, "lr": 1e-2, "val_every": 12, "freeze_encoders": False,
+        "teacher": str(weights),
         "loss": {"mse": 0, "alpha": 0, "beta": 0},
     }  # fmt: skip
     student = str(finished[1] / "toy.safetensors")
@@ -214,9 +246,9 @@ def command(config: Path, out: Path, *more: str) -> list[str]:
 
 @pytest.mark.slow
 def test_sigkill_mid_epoch_then_resume_ends_at_the_same_weights(data: Path, tmp_path: Path) -> None:
-    config = write_recipe(tmp_path / "toy.yaml", data, epochs=60, val_every=3)
+    config = write_recipe(tmp_path / "toy.yaml", data, epochs=30, val_every=3)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    subprocess.run(command(config, whole, "--stage", "vi"), check=True, timeout=300)
+    train(load_recipe(config), whole, stages=["vi"], **OPTIONS)
     process = subprocess.Popen(command(config, broken, "--stage", "vi"))
     rows = broken / "vi" / "curve.csv"
     deadline = time.monotonic() + 200
@@ -227,7 +259,7 @@ def test_sigkill_mid_epoch_then_resume_ends_at_the_same_weights(data: Path, tmp_
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (broken / "vi" / "weights.safetensors").exists()
-    subprocess.run(command(config, broken, "--stage", "vi"), check=True, timeout=300)
+    train(load_recipe(config), broken, stages=["vi"], **OPTIONS)
     same_weights(
         whole / "vi/weights.safetensors", broken / "vi/weights.safetensors", rtol=0, atol=0
     )
@@ -238,9 +270,9 @@ def test_sigkill_mid_epoch_then_resume_ends_at_the_same_weights(data: Path, tmp_
 
 @pytest.mark.slow
 def test_two_processes_follow_the_curve_of_one(data: Path, tmp_path: Path) -> None:
-    config = write_recipe(tmp_path / "toy.yaml", data, epochs=3)
+    config = write_recipe(tmp_path / "toy.yaml", data, epochs=2)
     one, two = tmp_path / "one", tmp_path / "two"
-    subprocess.run(command(config, one), check=True, timeout=300)
+    train(load_recipe(config), one, **OPTIONS)
     several = command(config, two, "--devices", "2", "--strategy", "ddp")
     subprocess.run(several, check=True, timeout=300)
     for stage in ("vi", "ir", "fusion"):
@@ -330,6 +362,51 @@ def test_another_recipe_does_not_resume_a_run(finished: tuple[Recipe, Path], dat
         train(recipe, out.parent / "fresh", stages=["fusion"], **OPTIONS)
 
 
-def test_every_shipped_recipe_can_be_read() -> None:
-    for path in sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")):
-        assert load_recipe(path).name == path.stem
+def test_shipped_recipes_are_found_by_name(tmp_path: Path) -> None:
+    names = config_names()
+    assert {"small", "tiny", "small-paper", "paper", "ablation"} <= set(names)
+    for name in names:
+        assert load_recipe(name).name == name
+    for name in ("small", "tiny"):
+        assert load_recipe(name).start == f"{name}-metric"
+    (tmp_path / "mine.yaml").write_text("model: tiny")
+    assert load_recipe(tmp_path / "mine.yaml").name == "mine"
+    with pytest.raises(InputError, match=r"smal: no such file; .* one of ablation, .*, tiny"):
+        load_recipe("smal")
+
+
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [("small-paper", 16), ("ablation", 8), ("mri-ct", 8), ("mri-pet", 8), ("mri-spect", 8)],
+)
+def test_recipes_of_the_paper_s_network_keep_it(name: str, width: int) -> None:
+    assert load_recipe(name).model == MMAUNetConfig(width=width)
+
+
+def test_a_partial_search_inherits_the_fusion(tmp_path: Path) -> None:
+    """What is searched under another loss than the fusion's is another pairing."""
+    path = tmp_path / "toy.yaml"
+    path.write_text(
+        "model: tiny\nsearch: {epochs: 3}\n"
+        "fusion: {lr: 2e-3, loss: {alpha: 0, saliency: 1}, metrics: {vif: 2}, val_every: 7}\n"
+    )
+    recipe = load_recipe(path)
+    assert recipe.search == replace(recipe.fusion, epochs=3)
+    assert (recipe.fusion.lr, recipe.fusion.loss.saliency) == (2e-3, 1)
+    saved = tmp_path / "saved.yaml"
+    saved.write_text(yaml.safe_dump(recipe.to_dict()))
+    assert load_recipe(saved) == recipe
+    assert load_recipe(path, {"search": None}).settings("search") == recipe.fusion
+
+
+def test_checkpoints_hold_every_weight_once(finished: tuple[Recipe, Path]) -> None:
+    """Frozen encoders and the guide are among the network's, not registered again."""
+    _, out = finished
+    for stage, parts in (("vi", ("unet",)), ("ir", ("unet", "guide")), ("fusion", ("model",))):
+        state = torch.load(out / stage / "last.ckpt", weights_only=True)["state_dict"]
+        wanted = {
+            f"{part}.{key}"
+            for part in parts
+            for key in load_file(out / ("vi" if part == "guide" else stage) / "weights.safetensors")
+        }
+        assert set(state) == wanted

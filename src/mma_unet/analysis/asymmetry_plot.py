@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from mma_unet.analysis.asymmetry import SearchResult, centered, composite
+from mma_unet.analysis.asymmetry import centered
 from mma_unet.files import replacing
 from mma_unet.models.soft import OFFSETS
+from mma_unet.training.offsets import SearchResult, composite
 
 __all__ = ["draw_search"]
 

@@ -1,6 +1,6 @@
 """A gallery: a fixed list of pairs, each as one sheet with every method side by side.
 
-Scores do not see halos, grids or lost people; eyes do. The list (`configs/gallery/hard.yaml`) is
+Scores do not see halos, grids or lost people; eyes do. The list (`hard`, in `mma_unet.configs`) is
 fixed, so that nobody picks flattering pairs afterwards.
 """
 
@@ -17,6 +17,7 @@ import yaml
 
 from mma_unet.benchmark.pictures import draw_tile, windows_of
 from mma_unet.benchmark.triples import BASELINES, Array, fused_by_visible, gray, read_eight_bit
+from mma_unet.configs import find_config
 from mma_unet.data import Pair, Pairing, open_split, write_image
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
@@ -52,19 +53,20 @@ def load_entries(path: Path, root: Path) -> list[Entry]:
     """Read a gallery's list and find its pairs.
 
     Args:
-        path: YAML, a list of mappings with `split`, `name` and `why`.
+        path: A shipped list by its name, or YAML: mappings with `split`, `name` and `why`.
         root: Folder of the data sets.
 
     Raises:
         InputError: The file is not such a list, or a pair is not there.
     """
+    file = find_config(path, "gallery")
     try:
-        items = yaml.safe_load(path.read_text(encoding="utf-8"))
+        items = yaml.safe_load(file.read_text(encoding="utf-8"))
         wanted = [(str(i["split"]), str(i["name"]), str(i["why"])) for i in items]
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: not a gallery; give a YAML list of split, name and why, "
-            "as configs/gallery/hard.yaml"
+            f"as {find_config('hard', 'gallery')}"
         ) from error
     pairs: dict[str, dict[str, Pair]] = {}
     entries = []

@@ -22,7 +22,7 @@ HEADER = ("experiment", "seed")
 
 def ablate(
     config: Annotated[Path, typer.Option(help="Recipe with the budget of every training.")] = Path(
-        "configs/ablation.yaml"
+        "ablation"
     ),
     out: Annotated[Path, typer.Option("--out", "-o", help="CSV of the scores.")] = Path(
         "results/ablation.csv"

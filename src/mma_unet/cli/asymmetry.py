@@ -14,12 +14,12 @@ from mma_unet.cli.common import console, need
 from mma_unet.cli.study_bar import cost, quiet_lightning, study_bar
 
 if TYPE_CHECKING:
-    from mma_unet.analysis.asymmetry import Judgement, SearchResult
+    from mma_unet.training.offsets import Judgement, SearchResult
 
 
 def asymmetry(
     config: Annotated[
-        list[Path], typer.Argument(help="One recipe for each kind of pairs to search on.")
+        list[Path], typer.Argument(help="One recipe, by name or file, for each kind of pairs.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="CSV of the scores.")] = Path(
         "results/asymmetry.csv"
@@ -42,11 +42,12 @@ def asymmetry(
     """
     need("lightning", extra="train")
     need("matplotlib", extra="report")
-    from mma_unet.analysis.asymmetry import judge, search_jobs, search_result
+    from mma_unet.analysis.asymmetry import choose_by_cka
     from mma_unet.analysis.asymmetry_plot import draw_search
     from mma_unet.benchmark.scores import write_table
     from mma_unet.files import probe_target
     from mma_unet.training import load_recipe
+    from mma_unet.training.offsets import judge, search_jobs, search_result
     from mma_unet.training.study import Study, run_jobs
 
     quiet_lightning()
@@ -61,7 +62,7 @@ def asymmetry(
         for study, jobs in rounds:
             run_jobs(study, jobs, report, done)
             done += sum(job.epochs for job in jobs)
-    results = [search_result(study, range(seeds)) for study in studies]
+    results = [search_result(study, range(seeds), choose_by_cka) for study in studies]
     judgements = [row for result in results for row in judge(result)]
     write_table(out, _HEADER, [row for result in results for row in _rows(result)])
     write_table(
@@ -90,9 +91,10 @@ def _rows(result: SearchResult) -> list[list[str]]:
     """One row for each offset and seed, then mean and standard deviation of each offset."""
     import numpy as np
 
-    from mma_unet.analysis.asymmetry import composite, offset_cka
+    from mma_unet.analysis.asymmetry import offset_cka
     from mma_unet.models.soft import OFFSETS, offset_pairing
     from mma_unet.training.ablation import METRICS, spread
+    from mma_unet.training.offsets import composite
 
     table, choices = composite(result.outcomes), result.choices()
     rows: list[list[str]] = []
@@ -120,8 +122,8 @@ def _rows(result: SearchResult) -> list[list[str]]:
 def _scores_table(result: SearchResult) -> Table:
     import numpy as np
 
-    from mma_unet.analysis.asymmetry import composite
     from mma_unet.training.ablation import METRICS, spread
+    from mma_unet.training.offsets import composite
 
     table = Table("IR - VI", *METRICS, "composite", title=f"{result.name}: mean ± sd over seeds")
     total = composite(result.outcomes)

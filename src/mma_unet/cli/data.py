@@ -1,4 +1,4 @@
-"""``mma-unet data``: the public data sets, listed and fetched."""
+"""``mma-unet data``: the public data sets, listed and fetched, and one that is rendered."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 __all__ = ["app"]
 
 app = typer.Typer(
-    name="data", help="List and download public infrared/visible data sets.", no_args_is_help=True
+    name="data", help="List, download or render infrared/visible data sets.", no_args_is_help=True
 )
 
 
@@ -75,3 +75,26 @@ def get(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     Console().print(f"{name} is in {folder}", soft_wrap=True, highlight=False)
+
+
+@app.command("render")
+def render(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the data set.")] = Path(
+        "data/scene"
+    ),
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many pairs.")] = 12,
+    height: Annotated[int, typer.Option(min=32, help="Rows.")] = 240,
+    width: Annotated[int, typer.Option(min=32, help="Columns.")] = 320,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first street.")] = 0,
+) -> None:
+    """Render night streets as a data set, to try a training without a download."""
+    from rich.progress import track
+
+    from mma_unet.cli.common import check_writable, console, errors
+    from mma_unet.data.rendered import render_pairs
+
+    check_writable(out)
+    pairs = render_pairs(out, count, height=height, width=width, seed=seed)
+    for _ in track(pairs, "Rendering", count, console=errors):
+        pass
+    console.print(f"{count} pairs -> {out}", highlight=False, soft_wrap=True, markup=False)

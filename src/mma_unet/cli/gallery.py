@@ -13,7 +13,7 @@ from mma_unet.errors import InputError
 
 
 def gallery(
-    entries: Annotated[Path, typer.Argument(help="List of pairs, e.g. configs/gallery/hard.yaml.")],
+    entries: Annotated[Path, typer.Argument(help="List of pairs: hard, or a YAML file.")],
     data: Annotated[Path, typer.Option(help="Folder of the data sets.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the sheets.")],
     model: Annotated[

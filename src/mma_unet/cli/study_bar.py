@@ -54,8 +54,8 @@ def cost(start: float, *files: Path) -> None:
         start: `time.monotonic()` at the start of the command.
         *files: What was written.
     """
-    from mma_unet.training.study import peak_memory
+    from mma_unet.machine import peak_memory
 
     names = ", ".join(map(str, files))
-    spent = f"{time.monotonic() - start:.0f} s, peak memory {peak_memory():.0f} MB"
+    spent = f"{time.monotonic() - start:.0f} s, peak memory {peak_memory() / 2**20:.0f} MB"
     console.print(f"{names} ({spent})", highlight=False, soft_wrap=True, markup=False)

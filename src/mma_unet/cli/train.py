@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,19 +10,30 @@ import typer
 import yaml
 
 from mma_unet.cli.common import console, need
+from mma_unet.cli.study_bar import quiet_lightning
+from mma_unet.configs import config_names
 from mma_unet.errors import InputError
+
+StageName = StrEnum("StageName", ["vi", "ir", "search", "fusion"])
+PairingName = StrEnum("PairingName", ["given", "auto", "learned", "levels", "cka"])
 
 
 def train(
-    config: Annotated[Path, typer.Option(help="Recipe, e.g. configs/plus.yaml.")],
-    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME.")] = None,
+    config: Annotated[
+        str,
+        typer.Option(
+            help="Recipe by name (small, tiny, paper, ...; a wrong name lists them), or a file.",
+            autocompletion=config_names,
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Run folder; default runs/NAME.")
+    ] = None,
     stage: Annotated[
-        list[str] | None, typer.Option(help="vi, ir, search or fusion; may be given again.")
+        list[StageName] | None, typer.Option(help="Run this one only; may be given again.")
     ] = None,
-    pairing: Annotated[
-        str | None,
-        typer.Option(help="Which levels to fuse: given, auto, learned, levels or cka."),
-    ] = None,
+    pairing: Annotated[PairingName | None, typer.Option(help="Which levels to fuse.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data sets.")] = None,
     set_: Annotated[
         list[str] | None,
@@ -40,8 +51,7 @@ def train(
     from mma_unet.training import STAGES, load_recipe
     from mma_unet.training import train as run
 
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quiet_lightning()
     overrides: dict[str, Any] = {}
     for item in set_ or []:
         key, sep, value = item.partition("=")
@@ -56,12 +66,12 @@ def train(
     if devices != "auto" and not devices.isdecimal():
         raise InputError(f"--devices {devices}: give a number or auto")
     if pairing is not None:
-        overrides["pairing"] = pairing
+        overrides["pairing"] = pairing.value
     recipe = load_recipe(config, overrides)
     weights = run(
         recipe,
         out if out is not None else Path("runs") / recipe.name,
-        stages=stage or STAGES,
+        stages=[name.value for name in stage] if stage else STAGES,
         progress=progress,
         choosers={"cka": choose_by_cka},
         accelerator=accelerator,

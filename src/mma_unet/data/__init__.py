@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mma_unet.data.datasets import PairedImages, mix
+    from mma_unet.data.datasets import PairedImages
     from mma_unet.data.images import from_float, read_image, to_float, write_image
     from mma_unet.data.layouts import open_dataset, open_split
     from mma_unet.data.pairs import Pair, Pairing, find_pairs
@@ -25,7 +25,6 @@ _HOMES = {
     "Transform": "register",
     "find_pairs": "pairs",
     "from_float": "images",
-    "mix": "datasets",
     "open_dataset": "layouts",
     "open_split": "layouts",
     "read_image": "images",
@@ -46,7 +45,6 @@ __all__ = [
     "Transform",
     "find_pairs",
     "from_float",
-    "mix",
     "open_dataset",
     "open_split",
     "read_image",

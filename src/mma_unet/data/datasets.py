@@ -1,31 +1,22 @@
-"""Torch data sets of image pairs: reading, caching, reproducible augmentation, mixing.
+"""Torch data sets of image pairs: reading, caching, reproducible augmentation.
 
 Which files make up RoadScene, MSRS and the rest is told by `mma_unet.data.layouts`.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Protocol, TypedDict, cast
+from typing import Literal, Protocol, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import ConcatDataset, Dataset, WeightedRandomSampler
+from torch.utils.data import Dataset
 
 from mma_unet.data.images import Array, from_float, luminance, read_image, to_float
-from mma_unet.data.layouts import open_dataset
 from mma_unet.data.pairs import Pair, Pairing
 from mma_unet.errors import InputError
 
-__all__ = [
-    "Item",
-    "MixedPairs",
-    "PairTransform",
-    "PairedImages",
-    "gray_image",
-    "mix",
-    "open_dataset",
-]
+__all__ = ["Item", "PairTransform", "PairedImages", "gray_image"]
 
 
 class Item(TypedDict):
@@ -53,8 +44,8 @@ class PairedImages(Dataset[Item]):
     the transform has cropped them; their luminance is rounded to eight bits as in a gray file.
 
     Randomness does not depend on the number of workers or on the order of reading: item ``i`` of
-    epoch ``e`` uses a generator seeded from ``(seed, e, i)``. `set_epoch` also reaches workers
-    that are already running.
+    epoch ``e``, ``dataset[e, i]``, uses a generator seeded from ``(seed, e, i)``; ``dataset[i]``
+    is that of epoch 0.
 
     Args:
         pairs: A `Pairing` or a sequence of `Pair`.
@@ -86,41 +77,30 @@ class PairedImages(Dataset[Item]):
         self.transform = transform
         self.seed = seed
         self._cache: dict[int, tuple[Tensor, Tensor]] | None = {} if cache else None
-        # In shared memory, so that persistent workers see a new epoch as well.
-        self._epoch = torch.zeros((), dtype=torch.int64)
-        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
 
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> Item:
+    def __getitem__(self, key: int | tuple[int, int]) -> Item:
         """Read, transform and return one pair.
 
         Args:
-            index: From ``-len(self)`` to ``len(self) - 1``.
+            key: Index, from ``-len(self)`` to ``len(self) - 1``, or ``(epoch, index)``.
 
         Returns:
             ``name``, ``ir`` ``(1, H, W)`` and ``vi`` ``(channels, H, W)``, ``float32`` in [0, 1].
         """
+        epoch, index = key if isinstance(key, tuple) else (0, key)
         if not -len(self) <= index < len(self):
             raise IndexError(f"pair {index} of {len(self)}")
         index %= len(self)
         ir, vi = self._load(index)
         if self.transform is not None:
-            ir, vi = self.transform(ir, vi, self._generator(index))
+            ir, vi = self.transform(ir, vi, self._generator(epoch, index))
         return {"name": self.pairs[index].name, "ir": _scaled(ir), "vi": _scaled(vi)}
 
     def __iter__(self) -> Iterator[Item]:
         return (self[i] for i in range(len(self)))
-
-    @property
-    def epoch(self) -> int:
-        """The epoch whose randomness is in use."""
-        return int(self._epoch)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from 0; call it before iterating over the epoch's batches."""
-        self._epoch.fill_(epoch)
 
     def preload(self) -> None:
         """Read everything into the cache now.
@@ -147,8 +127,8 @@ class PairedImages(Dataset[Item]):
             self._cache[index] = loaded
         return loaded
 
-    def _generator(self, index: int) -> torch.Generator:
-        state = np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(1, np.uint64)
+    def _generator(self, epoch: int, index: int) -> torch.Generator:
+        state = np.random.SeedSequence([self.seed, epoch, index]).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 
 
@@ -190,76 +170,3 @@ def gray_image(image: Tensor) -> npt.NDArray[np.uint8]:
     plane = image.reshape(image.shape[-2:])
     gray: npt.NDArray[np.uint8] = from_float(plane.cpu().numpy(), np.uint8)
     return gray
-
-
-class MixedPairs(ConcatDataset[Item]):
-    """Several `PairedImages` one after the other, with a weight for each.
-
-    Attributes:
-        sample_weights: ``(len(self),)`` ``float64``: the probability of each item, summing to 1.
-        weighted: Whether weights were given; without them plain shuffling is the right sampler.
-    """
-
-    def __init__(
-        self, datasets: Sequence[PairedImages], weights: Sequence[float] | None = None
-    ) -> None:
-        super().__init__(datasets)
-        self.weighted = weights is not None
-        sizes = [len(dataset) for dataset in datasets]
-        shares = np.asarray(sizes if weights is None else weights, dtype=np.float64)
-        per_item = np.repeat(shares / shares.sum() / np.asarray(sizes), sizes)
-        self.sample_weights: Tensor = torch.from_numpy(per_item)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of every data set."""
-        for dataset in self.datasets:
-            cast(PairedImages, dataset).set_epoch(epoch)
-
-    def preload(self) -> None:
-        """Fill the cache of every data set; see `PairedImages.preload`."""
-        for dataset in self.datasets:
-            cast(PairedImages, dataset).preload()
-
-    def sampler(
-        self, num_samples: int | None = None, generator: torch.Generator | None = None
-    ) -> WeightedRandomSampler:
-        """A sampler that draws with replacement by the weights.
-
-        Args:
-            num_samples: Draws per epoch; as many as there are items by default.
-            generator: Source of the randomness.
-        """
-        weights: Any = self.sample_weights
-        return WeightedRandomSampler(
-            weights, num_samples or len(self), replacement=True, generator=generator
-        )
-
-
-def mix(datasets: Sequence[PairedImages], weights: Sequence[float] | None = None) -> MixedPairs:
-    """Join several data sets into one.
-
-    Args:
-        datasets: At least one; all with the same number of channels.
-        weights: The share of the draws each data set gets, in any unit; in proportion to their
-            sizes by default. They take effect through `MixedPairs.sampler`.
-
-    Returns:
-        The joined data set.
-
-    Raises:
-        InputError: Nothing to join, channels that differ, or weights that are not one positive
-            number for each data set.
-    """
-    if not datasets:
-        raise InputError("nothing to mix: give at least one data set.")
-    if len({dataset.channels for dataset in datasets}) > 1:
-        raise InputError("data sets of 1 and 3 channels cannot be mixed: open them alike.")
-    if weights is not None and (
-        len(weights) != len(datasets)
-        or not all(np.isfinite(weight) and weight > 0 for weight in weights)
-    ):
-        raise InputError(
-            f"the mixing weights are {list(weights)}: give one positive number for each of the "
-            f"{len(datasets)} data sets."
-        )
-    return MixedPairs(datasets, weights)

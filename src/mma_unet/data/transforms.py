@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -135,6 +134,8 @@ class PairedAugment:
         return ir, vi
 
     def _degraded(self, image: Tensor, generator: torch.Generator | None) -> Tensor:
+        from kornia.filters import gaussian_blur2d  # of the extra `train`
+
         fade, low, blur, noise, *odds = torch.rand(7, generator=generator).tolist()
         if odds[0] < 0.5:
             span = 1 - 0.7 * self.degrade * fade

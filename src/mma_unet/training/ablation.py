@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -63,10 +64,10 @@ def ablation_jobs(study: Study, seeds: Sequence[int]) -> list[Job]:
         for guided in (True, False):
             label = f"{recipe.name}: stage I {'guided' if guided else 'plain'}, seed {seed}"
             epochs = first if guided else recipe.ir.epochs
-            jobs.append(Job(label, epochs, lambda s=seed, g=guided: study.stage_one(s, g)))  # type: ignore[misc]
+            jobs.append(Job(label, epochs, partial(study.stage_one, seed, guided)))
         for name in ABLATIONS:
             label = f"{recipe.name}: {name}, seed {seed}"
-            jobs.append(Job(label, second, lambda s=seed, n=name: _experiment(study, n, s)))  # type: ignore[misc]
+            jobs.append(Job(label, second, partial(_experiment, study, name, seed)))
     return jobs
 
 

@@ -15,7 +15,13 @@ from torch.nn import functional as F
 from mma_unet.data import from_float, write_image
 from mma_unet.files import write_table
 
-__all__ = ["CurveWriter", "SampleGrid"]
+__all__ = ["CurveWriter", "SampleGrid", "read_curve"]
+
+
+def read_curve(path: Path) -> list[dict[str, str]]:
+    """The rows of a `curve.csv`; a row lacks the values that its epoch did not measure."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 class CurveWriter(L.Callback):
@@ -52,14 +58,8 @@ class CurveWriter(L.Callback):
         for name, value in sorted(trainer.callback_metrics.items()):
             if name.startswith("train_") or validated:
                 row[name] = f"{float(value):.6g}"
-        rows = [r for r in self._rows() if int(r["epoch"]) < epoch] + [row]
-        write_table(self.path, rows)
-
-    def _rows(self) -> list[dict[str, str]]:
-        if not self.path.is_file():
-            return []
-        with self.path.open(newline="", encoding="utf-8") as file:
-            return [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
+        rows = read_curve(self.path) if self.path.is_file() else []
+        write_table(self.path, [r for r in rows if int(r["epoch"]) < epoch] + [row])
 
 
 class SampleGrid(L.Callback):

@@ -79,9 +79,14 @@ class PairingTask(FusionTask):
 
     def __init__(self, model: MMAUNet, settings: StageSettings) -> None:
         super().__init__(model, settings)
-        fusion: Any = model.fusion
-        self.soft: SoftFusion = fusion
         self.warmup = round(_WARMUP * settings.epochs)
+
+    @property
+    def soft(self) -> SoftFusion:
+        """The soft choice in the place of the network's fusion."""
+        fusion: Any = self.model.fusion
+        assert isinstance(fusion, SoftFusion)
+        return fusion
 
     def on_train_epoch_start(self) -> None:
         """Set the temperature of this epoch."""

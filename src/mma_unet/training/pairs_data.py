@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
+from torch.utils.data import DataLoader, DistributedSampler
 
 from mma_unet.data import CenterCrop, Pair, PairedAugment, PairedImages, open_split
-from mma_unet.data.datasets import Item
 from mma_unet.errors import InputError
 from mma_unet.training.recipe import DataSettings
 
@@ -43,39 +42,11 @@ def open_splits(specs: tuple[str, ...], root: str | Path) -> list[Pair]:
     return pairs
 
 
-class _Epochs(Dataset[Item]):
-    """Takes `(epoch, index)`, so that loader processes know the epoch without being told."""
-
-    def __init__(self, images: PairedImages) -> None:
-        self.images = images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, key: tuple[int, int]) -> Item:
-        epoch, index = key
-        self.images.set_epoch(epoch)
-        return self.images[index]
-
-
 class _EpochSampler(DistributedSampler[Any]):
     """Yields `(epoch, index)`; the global batches do not depend on the number of processes."""
 
     def __iter__(self) -> Iterator[Any]:
         return ((self.epoch, index) for index in super().__iter__())
-
-
-class _Share(Sampler[Any]):
-    """The part of one process of a validation set: each pair once, in order, none repeated."""
-
-    def __init__(self, size: int, rank: int, world: int) -> None:
-        self.indices = range(rank, size, world)
-
-    def __iter__(self) -> Iterator[Any]:
-        return ((0, index) for index in self.indices)
-
-    def __len__(self) -> int:
-        return len(self.indices)
 
 
 class PairsData(L.LightningDataModule):
@@ -128,15 +99,13 @@ class PairsData(L.LightningDataModule):
                 f"data.batch_size {self.settings.batch_size} cannot be shared by {world} "
                 "processes; make it a multiple"
             )
-        sampler: Sampler[Any]
+        sampler: Iterable[Any] = range(rank, len(dataset), world)  # each pair once, none repeated
         if shuffle:
             sampler = _EpochSampler(dataset, world, rank, seed=self.seed, drop_last=True)
-        else:
-            sampler = _Share(len(dataset), rank, world)
         if self.settings.cache and self.settings.workers:
             dataset.preload()  # before the loader processes fork, so that they share it
         return DataLoader(
-            _Epochs(dataset),
+            dataset,
             batch_size=self.settings.batch_size // world,
             sampler=sampler,
             drop_last=shuffle,

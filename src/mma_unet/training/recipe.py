@@ -1,20 +1,17 @@
-"""A training recipe: everything that decides a run, read from one YAML file."""
+"""A training recipe: everything that decides a run, from data to weights.
+
+See also: `mma_unet.training.recipe_file`, which reads one; `mma_unet.training.run`, which runs it.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-import yaml
-
-from mma_unet.errors import InputError
 from mma_unet.losses import FusionLossConfig
-from mma_unet.models import MMAUNetConfig, preset
+from mma_unet.models import MMAUNetConfig
 
-__all__ = ["PAIRINGS", "STAGES", "DataSettings", "Recipe", "StageSettings", "load_recipe"]
+__all__ = ["AUTO", "PAIRINGS", "STAGES", "DataSettings", "Recipe", "StageSettings"]
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
@@ -143,7 +140,7 @@ class Recipe:
             encoders before stage II: `"learned"` one offset, by soft weights that the levels
             share; `"levels"` the same level by level; `"cka"` the offset of the CKA ridge;
             `"auto"` is `AUTO`.
-        search: Budget of `"learned"` and `"levels"`; that of `fusion` by default.
+        search: Budget of `"learned"` and `"levels"`; what it leaves out is as in `fusion`.
         seed: Seeds weights, shuffling and augmentation.
         precision: Lightning's: `"32-true"` or `"bf16-mixed"`.
     """
@@ -180,136 +177,21 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as written beside the run and into the weights' card."""
-        values = asdict(self)
-        values["model"] = self.model.to_dict()
-        plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_untuple(values)))
+        plain = _plain({**asdict(self), "model": self.model.to_dict()})
+        assert isinstance(plain, dict)
         return plain
 
+    def settings(self, stage: str) -> StageSettings:
+        """Budget and optimizer of `"vi"`, `"ir"`, `"search"` or `"fusion"`."""
+        settings: StageSettings | None = getattr(self, stage)
+        return self.fusion if settings is None else settings
 
-def _untuple(value: Any) -> Any:
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, all the way down."""
     if isinstance(value, dict):
-        return {key: _untuple(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_untuple(item) for item in value]
-    return value
-
-
-def _build(cls: type[Any], values: Any, where: str, default: Any = None) -> Any:
-    """Fill a settings dataclass from a mapping; unknown keys and wrong types are errors."""
-    if not isinstance(values, dict):
-        raise InputError(f"{where}: give a mapping of settings, not {values!r}")
-    hints = get_type_hints(cls)
-    unknown = set(values) - set(hints)
-    if unknown:
-        raise InputError(
-            f"{where}: unknown key(s) {', '.join(map(str, unknown))}; known are {', '.join(hints)}"
-        )
-    base = {} if default is None else {f.name: getattr(default, f.name) for f in fields(default)}
-    for key, value in values.items():
-        base[key] = _typed(value, hints[key], f"{where}: {key}")
-    try:
-        return cls(**base)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: {error}") from error
-
-
-def _typed(value: Any, hint: Any, where: str) -> Any:
-    """`value` as the annotation `hint` asks for it, or an error that says what to give."""
-    origin, options = get_origin(hint), get_args(hint)
-    if isinstance(value, hint if isinstance(hint, type) and origin is None else ()):
-        if isinstance(value, bool) == (hint is bool):
-            return value
-    elif is_dataclass(hint) and isinstance(hint, type):
-        return _build(hint, value, where)
-    elif origin is UnionType and value is None:
-        return None
-    elif origin is UnionType:
-        return _typed(value, options[0], where)
-    elif hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
-        with suppress(ValueError):
-            return float(value)  # YAML 1.1 reads 1e-3 as text
-    elif origin is dict and isinstance(value, dict):
-        return {str(k): _typed(v, options[1], f"{where}.{k}") for k, v in value.items()}
-    elif origin is tuple and isinstance(value, (list, tuple)):
-        item = options[0]
-        if options[-1] is Ellipsis or len(value) == len(options):
-            return tuple(_typed(v, item, where) for v in value)
-    name = str(hint) if origin is not None else getattr(hint, "__name__", str(hint))
-    raise InputError(f"{where}: give {_PLAIN.get(name, name)}, not {value!r}")
-
-
-_PLAIN = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "bool": "true or false",
-    "tuple[str, ...]": "a list of names",
-    "tuple[float, float]": "a list of two numbers",
-    "tuple[float, float] | None": "a list of two numbers, or null",
-    "dict[str, float]": "a mapping of names to numbers",
-}
-
-
-def load_recipe(path: str | Path, overrides: dict[str, Any] | None = None) -> Recipe:
-    """Read a recipe from YAML.
-
-    Args:
-        path: The YAML file; see `configs/` for examples.
-        overrides: Dotted keys that replace values of the file, e.g. `{"fusion.epochs": 5}`.
-
-    Raises:
-        InputError: If the file is missing, is not YAML, or has an unknown key or a bad value.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such recipe; give a YAML file such as configs/plus.yaml")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a YAML file that can be read ({reason})") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: a recipe is a mapping of settings; see configs/plus.yaml")
-    for dotted, value in (overrides or {}).items():
-        *parents, last = dotted.split(".")
-        node = values
-        for parent in parents:
-            child = node.get(parent)
-            if parent == "model" and isinstance(child, str):
-                child = {"preset": child}
-            if child is not None and not isinstance(child, dict):
-                raise InputError(f"{dotted}: {parent} has no settings of its own")
-            node[parent] = dict(child or {})  # a copy: YAML aliases share their mapping
-            node = node[parent]
-        node[last] = value
-    return recipe_from_dict(values, where=str(path), default_name=path.stem)
-
-
-def recipe_from_dict(values: dict[str, Any], *, where: str, default_name: str = "run") -> Recipe:
-    """Build a recipe from plain values; see `load_recipe` for what it raises."""
-    values = {"name": default_name, "model": "paper", **values}
-    try:
-        values["model"] = _model(values["model"])
-    except (AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"{where}: model: {error}") from error
-    fusion = values.pop("fusion", {})
-    recipe: Recipe = _build(
-        Recipe,
-        {
-            **values,
-            "fusion": _build(StageSettings, fusion, f"{where}: fusion", StageSettings(lr=1e-4)),
-        },
-        where,
-    )
-    return recipe
-
-
-def _model(values: Any) -> MMAUNetConfig:
-    if isinstance(values, str):
-        return preset(values)
-    values = dict(values)
-    start = preset(values.pop("preset")).to_dict() if "preset" in values else {}
-    return MMAUNetConfig.from_dict({**start, **values})
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _positive(settings: Any, *names: str) -> None:

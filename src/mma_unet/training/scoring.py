@@ -38,5 +38,10 @@ def score_model(model: MMAUNet, pairs: Sequence[Pair], suite: str = "paper") -> 
             ).mean(dim=1)
         gray = [gray_image(image) for image in (fused, ir, vi)]
         rows.append(score(gray[0], gray[1], gray[2], suite=suite))
-    means = {key: round(float(np.nanmean([row[key] for row in rows])), 4) for key in rows[0]}
-    return {"pairs": len(rows), **means}
+    return {"pairs": len(rows), **{key: _mean([row[key] for row in rows]) for key in rows[0]}}
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Mean of what can be measured, NaN if nothing can."""
+    known = np.array(values)[~np.isnan(values)]
+    return round(float(known.mean()), 4) if known.size else float("nan")

@@ -8,11 +8,8 @@ train it once.
 
 from __future__ import annotations
 
-import csv
 import os
-import resource
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,10 +23,11 @@ from mma_unet.errors import InputError
 from mma_unet.files import replacing
 from mma_unet.models import IRUNet, MMAUNetConfig, VIUNet, read_card
 from mma_unet.training import Recipe, train
+from mma_unet.training.callbacks import read_curve
 from mma_unet.training.pairing import Chooser, PairingChoice, read_choice
 from mma_unet.training.pairs_data import PairsData, open_splits
 
-__all__ = ["Job", "Outcome", "Pairing", "Study", "peak_memory", "run_jobs"]
+__all__ = ["Job", "Outcome", "Pairing", "Study", "run_jobs"]
 
 Pairing = tuple[tuple[int, int], ...]
 
@@ -46,7 +44,7 @@ class Outcome:
 
     Attributes:
         scores: Mean metrics by split of `data.test`, as in the card of the weights.
-        val_loss: Fusion loss on the validation crops after the last epoch.
+        val_loss: Fusion loss on the validation crops, from the last epoch that was validated.
         seconds: Time spent in its epochs, stage I not counted.
     """
 
@@ -135,7 +133,8 @@ class Study:
         curve = read_curve(out / "fusion" / "curve.csv")
         scores = {split: dict(card.scores[split]) for split in recipe.data.test}
         seconds = sum(float(row["seconds"]) for row in curve)
-        return Outcome(scores, float(curve[-1]["val_loss"]), seconds)
+        val_loss = [float(row["val_loss"]) for row in curve if "val_loss" in row][-1]
+        return Outcome(scores, val_loss, seconds)
 
     def search(self, seed: int) -> PairingChoice:
         """Learn the pairing on a trained, guided stage I."""
@@ -191,18 +190,6 @@ def run_jobs(study: Study, jobs: Sequence[Job], report: Report, before: int = 0)
         job.run()
         done += job.epochs
         report(job.label, done)
-
-
-def read_curve(path: Path) -> list[dict[str, str]]:
-    """The rows of a `curve.csv`."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def peak_memory() -> float:
-    """Largest resident memory of this process so far, in megabytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 class _Tick(L.Callback):

@@ -27,14 +27,14 @@ class _SyncedBatchNorm2d(nn.BatchNorm2d):
         count = input.numel() // input.shape[1] * dist.get_world_size()
         x = input.float()
         mean = _total(x.sum(dim=(0, 2, 3))) / count
-        centerd = x - mean[None, :, None, None]
-        var = _total(centerd.square().sum(dim=(0, 2, 3))) / count
+        centered = x - mean[None, :, None, None]
+        var = _total(centered.square().sum(dim=(0, 2, 3))) / count
         momentum = self.momentum if self.momentum is not None else 0.1
         with torch.no_grad():
             self.running_mean.lerp_(mean, momentum)
             self.running_var.lerp_(var * count / (count - 1), momentum)
         scale = self.weight * torch.rsqrt(var + self.eps)
-        output = centerd * scale[None, :, None, None] + self.bias[None, :, None, None]
+        output = centered * scale[None, :, None, None] + self.bias[None, :, None, None]
         result: Tensor = output.to(input.dtype)
         return result
 

@@ -15,16 +15,21 @@ from mma_unet.metrics.objective import MetricObjective
 from mma_unet.models import IRUNet, MMAUNet, VIUNet, load_model
 from mma_unet.training.recipe import StageSettings
 
-__all__ = ["FusionTask", "ReconstructionTask"]
+__all__ = ["FusionTask", "ReconstructionTask", "Task"]
 
 
-class _Task(L.LightningModule):
-    """Optimizer, schedule and logging shared by both stages; a subclass gives `losses`."""
+class Task(L.LightningModule):
+    """Optimizer, schedule and logging shared by both stages; a subclass gives `losses`.
+
+    Attributes:
+        frozen: Parts of the networks that are not trained; a plain list, so that they are not
+            registered, and written into the checkpoint, once more.
+    """
 
     def __init__(self, settings: StageSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.frozen = nn.ModuleList()
+        self.frozen: list[nn.Module] = []
         self.totals: dict[str, tuple[float, int]] = {}
 
     def keep_frozen(self, *modules: nn.Module) -> None:
@@ -32,6 +37,11 @@ class _Task(L.LightningModule):
         for module in modules:
             module.requires_grad_(False)
             self.frozen.append(module)
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+        raise NotImplementedError
 
     def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The loss under `"loss"`, and its terms by name."""
@@ -43,7 +53,8 @@ class _Task(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Keep frozen parts in evaluation mode, whatever the trainer set."""
-        self.frozen.eval()
+        for module in self.frozen:
+            module.eval()
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:  # noqa: ARG002
         """One step; the epoch's means are logged as `train_*`."""
@@ -101,7 +112,7 @@ def _channels(image: Tensor, channels: int) -> Tensor:
     return expanded.contiguous(memory_format=torch.channels_last)
 
 
-class ReconstructionTask(_Task):
+class ReconstructionTask(Task):
     """Stage I: reconstruct one modality (equation 1).
 
     Args:
@@ -114,10 +125,15 @@ class ReconstructionTask(_Task):
         self, unet: VIUNet | IRUNet, settings: StageSettings, guide: VIUNet | None = None
     ) -> None:
         super().__init__(settings)
-        self.unet = unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.unet: VIUNet | IRUNet = unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.guide = guide
         if guide is not None:
             self.keep_frozen(guide)
+
+    @property
+    def network(self) -> VIUNet | IRUNet:
+        """The network to train."""
+        return self.unet
 
     def reconstruct(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
         """`(image, output)` of a batch, each `(B, in_channels, H, W)`; output is unclipped."""
@@ -141,7 +157,7 @@ class ReconstructionTask(_Task):
         return list(self.reconstruct(batch))
 
 
-class FusionTask(_Task):
+class FusionTask(Task):
     """Stage II: fuse, with the loss of equation 5.
 
     Args:
@@ -151,13 +167,18 @@ class FusionTask(_Task):
 
     def __init__(self, model: MMAUNet, settings: StageSettings) -> None:
         super().__init__(settings)
-        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model: MMAUNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = FusionLoss(settings.loss)
         self.objective = MetricObjective(settings.metrics)
         # In a tuple, so that it is no part of the checkpoint.
         self.teacher = () if settings.teacher is None else (load_model(settings.teacher),)
         if settings.freeze_encoders:
             self.keep_frozen(model.vi_encoder, model.ir_encoder)
+
+    @property
+    def network(self) -> MMAUNet:
+        """The fusion network."""
+        return self.model
 
     def on_train_epoch_start(self) -> None:
         """Keep frozen parts, and batch norm if asked to, in evaluation mode."""
