@@ -6,6 +6,7 @@ Reading order follows the paper: `config`, `blocks`, `unet` (stage I), `fusion`,
 
 from mma_unet.models.config import ABLATIONS, PRESETS, MMAUNetConfig, ablation, preset
 from mma_unet.models.convert import with_unshuffle
+from mma_unet.models.descriptor import Descriptor
 from mma_unet.models.fold import fold
 from mma_unet.models.mma_unet import MMAUNet, run_padded
 from mma_unet.models.profile import count_macs, count_parameters
@@ -24,6 +25,7 @@ __all__ = [
     "ABLATIONS",
     "DEFAULT_MODEL",
     "PRESETS",
+    "Descriptor",
     "IRUNet",
     "MMAUNet",
     "MMAUNetConfig",

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from mma_unet.models.blocks import DoubleConv, PixelShuffleUp
 from mma_unet.models.config import MMAUNetConfig, preset
+from mma_unet.models.descriptor import Descriptor
 from mma_unet.models.fusion import AsymmetricFusion
 from mma_unet.models.heads import make_head
 from mma_unet.models.unet import Encoder, IRUNet, VIUNet
@@ -128,6 +129,11 @@ class MMAUNet(
             wanted = encoder.state_dict()
             encoder.load_state_dict({k: v for k, v in source.state_dict().items() if k in wanted})
         return model
+
+    def describe(self) -> Descriptor:
+        """What the network can do, for whoever runs it."""
+        config = self.config
+        return Descriptor(config.in_channels, config.size_multiple, True, ("fp32", "bf16"))
 
     def encode(self, ir: Tensor, vi: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Features `(ir_levels, vi_levels)` of two images `(B, in_channels, H, W)`."""
