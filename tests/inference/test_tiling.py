@@ -15,7 +15,7 @@ from mma_unet.inference import Fuser
 from mma_unet.inference.grid import Window, halo, peak_bytes, plan_tiles, tile_pixels
 from mma_unet.inference.memory import available_memory, parse_memory, resident_memory
 from mma_unet.inference.runtimes import has_native_bf16
-from mma_unet.inference.tiling import fuse_tiles
+from mma_unet.inference.tiling import fuse_tile, fuse_tiles
 from mma_unet.models import MMAUNet, MMAUNetConfig, fold, preset
 
 FUSER = "mma_unet.inference.fuser"
@@ -89,17 +89,17 @@ def test_the_halo_is_what_the_network_sees(name: str) -> None:
     ir, vi = images(model.config, side, side)
     center = margin + 2 * multiple
     with torch.inference_mode():
-        gates = [torch.rand(1, c, 1, 1) for c in model.config.channels[: model.config.ir_depth]]
-        gates = gates if model.config.guided else []
+        averages = [torch.rand(1, c, 1, 1) for c in model.config.channels[: model.config.ir_depth]]
+        averages = averages if model.config.guided else []
         attention = [
             torch.rand(1, model.config.channels[level - 1], 1, 1)
             for level in model.config.fused_levels
         ]
-        before = model.decode(model.mix(ir, vi, gates), attention)
+        before = fuse_tile(model, ir, vi, (averages, attention))
         for distance, reaches in ((margin + multiple, False), (margin // 4, True)):
             changed = vi.clone()
             changed[..., : center - distance] = torch.rand(())
-            after = model.decode(model.mix(ir, changed, gates), attention)
+            after = fuse_tile(model, ir, changed, (averages, attention))
             core = (..., slice(center, None), slice(center, center + multiple))
             assert bool((after[core] != before[core]).any()) == reaches
 
