@@ -30,7 +30,7 @@ def test_the_maps_are_those_of_the_network(tmp_path: Path, weights: Path) -> Non
     ir, vi = (F.pad(item[k][None], (0, 8, 0, 8), mode="replicate") for k in ("ir", "vi"))
     assert encoders.model is not None
     with torch.inference_mode():
-        ir_features, vi_features = encoders.model.encode(ir, vi)
+        ir_features, vi_features = encoders.model.features(ir, vi)
         fused = encoders.model.forward_padded(item["ir"][None], item["vi"][None])
     first = vi_features[0].mean(dim=1)[0, :40, :56].numpy()
     np.testing.assert_allclose(maps.levels["VI1"], first, atol=1e-6)

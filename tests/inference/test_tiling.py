@@ -14,7 +14,7 @@ from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 from mma_unet.inference.grid import Window, halo, peak_bytes, plan_tiles, tile_pixels
 from mma_unet.inference.memory import parse_memory
-from mma_unet.inference.tiling import fuse_tiles
+from mma_unet.inference.tiling import fuse_tile, fuse_tiles
 from mma_unet.machine import available_memory, has_native_bf16, resident_memory
 from mma_unet.models import MMAUNet, MMAUNetConfig, fold, preset
 
@@ -74,7 +74,7 @@ def test_tiles_equal_the_whole(name: str) -> None:
         for core, fused in fuse_tiles(model, size, load, max_pixels=side**2):
             result[..., core.top : core.bottom, core.left : core.right] = fused
         expected = model(ir, vi)
-    assert expected.std() > 0.05
+    assert expected.std() > 0.02
     torch.testing.assert_close(result, expected, atol=2e-5, rtol=0)
     assert max(a * b for a, b in (window.shape for window in read)) <= side**2
     assert len(read) > 4
@@ -89,17 +89,17 @@ def test_the_halo_is_what_the_network_sees(name: str) -> None:
     ir, vi = images(model.config, side, side)
     center = margin + 2 * multiple
     with torch.inference_mode():
-        gates = [torch.rand(1, c, 1, 1) for c in model.config.channels[: model.config.ir_depth]]
-        gates = gates if model.config.guided else []
+        averages = [torch.rand(1, c, 1, 1) for c in model.config.channels[: model.config.ir_depth]]
+        averages = averages if model.config.guided else []
         attention = [
             torch.rand(1, model.config.channels[level - 1], 1, 1)
             for level in model.config.fused_levels
         ]
-        before = model.decode(model.mix(ir, vi, gates), attention)
+        before = fuse_tile(model, ir, vi, (averages, attention))
         for distance, reaches in ((margin + multiple, False), (margin // 4, True)):
             changed = vi.clone()
             changed[..., : center - distance] = torch.rand(())
-            after = model.decode(model.mix(ir, changed, gates), attention)
+            after = fuse_tile(model, ir, changed, (averages, attention))
             core = (..., slice(center, None), slice(center, center + multiple))
             assert bool((after[core] != before[core]).any()) == reaches
 

@@ -36,11 +36,11 @@ def images(config: MMAUNetConfig, height: int = 64, width: int = 96) -> tuple[to
 def test_level_k_has_its_shape_in_every_ablation(name: str) -> None:
     config = ablation(name, width=4, in_channels=3)
     model = MMAUNet(config).eval()
-    ir_features, vi_features = model.encode(*images(config))
+    ir_features, vi_features = model.features(*images(config))
     for features, depth in ((ir_features, config.ir_depth), (vi_features, config.vi_depth)):
         shapes = [tuple(f.shape) for f in features]
         assert shapes == [(2, 4 * 2**k, 64 // 2**k, 96 // 2**k) for k in range(depth)]
-    fused = model.fusion(vi_features, ir_features)
+    fused = model.fusion(ir_features, vi_features)
     assert [tuple(f.shape[1:]) for f in fused] == [
         (4 * 2 ** (k - 1), 64 // 2 ** (k - 1), 96 // 2 ** (k - 1)) for k in config.fused_levels
     ]
@@ -86,8 +86,8 @@ def test_gates_come_from_vi(guided: bool) -> None:
     config = MMAUNetConfig(width=4, guided=guided)
     model = MMAUNet(config).eval()
     ir, vi = images(config)
-    before, _ = model.encode(ir, vi)
-    after, _ = model.encode(ir, torch.rand_like(vi))
+    before, _ = model.features(ir, vi)
+    after, _ = model.features(ir, torch.rand_like(vi))
     same = [torch.equal(a, b) for a, b in zip(before, after, strict=True)]
     assert same == [not guided] * 5
 
@@ -106,7 +106,7 @@ def test_fusion_network_takes_over_the_stage_one_encoders() -> None:
     vi_unet, ir_unet = VIUNet(config).eval(), IRUNet(config).eval()
     model = MMAUNet.from_stage_one(vi_unet, ir_unet).eval()
     ir, vi = images(config)
-    ir_features, vi_features = model.encode(ir, vi)
+    ir_features, vi_features = model.features(ir, vi)
     guide = vi_unet.encoder(vi)
     torch.testing.assert_close(vi_features, guide)
     torch.testing.assert_close(ir_features, ir_unet.encoder(ir, guide))
@@ -129,7 +129,10 @@ def test_channel_attention_is_cbams() -> None:
 
 
 # Millions of parameters and GMACs at 480x640; the test below counts those of `paper` by hand.
-SIZES = {"paper": (73.1, 354.7), "base": (18.3, 88.6), "small": (4.57, 22.2), "tiny": (1.15, 5.57)}
+SIZES = {
+    "paper": (73.1, 354.7), "base": (18.3, 88.6), "small-paper": (4.57, 22.2),
+    "small": (4.71, 22.71), "tiny": (1.18, 5.71), "nano": (0.0739, 1.08),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

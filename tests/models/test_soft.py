@@ -46,8 +46,8 @@ def test_a_hard_choice_is_the_plain_fusion_of_that_offset(offset: int, per_level
         place = soft.places[max(pair) - 2]
         k = [p for _, p in place].index(pair)
         fuse.load_state_dict(soft.candidates[max(pair) - 2][k].state_dict())
-    vi, ir = pyramid(0), pyramid(1)
-    wanted, got = plain(vi, ir), soft(vi, ir)
+    ir, vi = pyramid(0), pyramid(1)
+    wanted, got = plain(ir, vi), soft(ir, vi)
     for level, map_ in zip((max(pair) for pair in plain.pairing), wanted, strict=True):
         torch.testing.assert_close(got[level - 2], map_)
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from mma_unet.errors import InputError
 from mma_unet.models import (
     DEFAULT_MODEL,
+    PRESETS,
     MMAUNet,
     ablation,
     load_model,
@@ -67,6 +69,29 @@ def test_shipped_weights_load_by_name() -> None:
         assert card.data, name
         assert {"VIF", "SSIM", "PSNR", "Qabf", "Qcb"} <= set(next(iter(card.scores.values())))
         assert load_model(name).config == card.config
+
+
+@pytest.mark.parametrize("name", sorted(set(shipped_models()) & set(PRESETS)))
+def test_preset_and_weights_of_one_name_are_one_network(name: str) -> None:
+    assert preset(name) == read_card(name).config
+
+
+def test_a_card_is_read_without_a_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Opened:
+        def __init__(self, path: Path, framework: str) -> None:
+            self.file = safe_open(path, framework=framework)
+
+        def __enter__(self) -> Opened:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def metadata(self) -> dict[str, str]:
+            return self.file.metadata()
+
+    monkeypatch.setattr("mma_unet.models.weights.safe_open", Opened)  # has no tensors
+    assert read_card("tiny").config.width == 8
 
 
 def test_unknown_names_and_foreign_files_are_refused(tmp_path: Path) -> None:

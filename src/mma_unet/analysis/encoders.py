@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from mma_unet.errors import InputError
 from mma_unet.models import IRUNet, MMAUNet, MMAUNetConfig, VIUNet, load_model
@@ -34,6 +34,16 @@ class Encoders:
     vi: Encoder
     ir: Encoder
     model: MMAUNet | None = None
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width of the images must be multiples of this."""
+        return int(2 ** (max(len(self.vi.levels), len(self.ir.levels)) - 1))
+
+    def features(self, ir: Tensor, vi: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Features `(ir_levels, vi_levels)` of two images `(B, in_channels, H, W)`."""
+        vi_features = self.vi(vi)
+        return self.ir(ir, vi_features), vi_features
 
 
 def load_encoders(source: str | Path) -> Encoders:

@@ -63,7 +63,7 @@ def feature_maps(encoders: Encoders, pair: Pair) -> FeatureMaps:
     item = PairedImages([pair], channels=1 if channels == 1 else 3)[0]
     ir, vi = item["ir"].expand(channels, -1, -1)[None], item["vi"][None]
     height, width = ir.shape[-2:]
-    multiple = 2 ** (max(len(encoders.vi.levels), len(encoders.ir.levels)) - 1)
+    multiple = encoders.size_multiple
     pad = (0, -width % multiple, 0, -height % multiple)
     ir, vi = (F.pad(x, pad, mode="replicate") for x in (ir, vi))
 
@@ -75,14 +75,12 @@ def feature_maps(encoders: Encoders, pair: Pair) -> FeatureMaps:
         return result
 
     with torch.inference_mode():
-        vi_features = encoders.vi(vi)
-        ir_features = encoders.ir(ir, vi_features)
+        ir_features, vi_features = encoders.features(ir, vi)
         images = {"IR": flat(ir), "VI": flat(vi)}
         fused = {}
         if encoders.model is not None:
-            maps = encoders.model.fusion(vi_features, ir_features)
-            composed = encoders.model.compose(encoders.model.decoder(maps), ir, vi)
-            images["Fused"] = flat(composed).clip(0, 1)
+            maps = encoders.model.fusion(ir_features, vi_features)
+            images["Fused"] = flat(encoders.model(ir, vi)).clip(0, 1)
             for (v, i), fused_map in zip(encoders.config.pairing, maps, strict=True):
                 fused[f"Fused VI{v}, IR{i}"] = flat(fused_map)
         levels = {f"VI{k}": flat(vi_features[k - 1]) for k in sorted({v for v, _ in SUMS})}

@@ -116,9 +116,10 @@ def accumulate(
         InputError: The sides of the images are no multiple of what the encoders need, or what
             `PairedImages` raises.
     """
-    multiple = 2 ** (max(len(encoders.vi.levels), len(encoders.ir.levels)) - 1)
-    if batches.size % multiple:
-        raise InputError(f"a size of {batches.size} pixels: give a multiple of {multiple}")
+    if batches.size % encoders.size_multiple:
+        raise InputError(
+            f"a size of {batches.size} pixels: give a multiple of {encoders.size_multiple}"
+        )
     sums = load_sums(cache)
     done = sums["vi"].batches
     yield done

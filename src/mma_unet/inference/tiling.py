@@ -23,9 +23,9 @@ from torch.nn import functional as F
 
 from mma_unet.inference.grid import Window, halo, plan_tiles
 from mma_unet.models import MMAUNet
-from mma_unet.models.blocks import SqueezeExciteGate
+from mma_unet.models.fusion import PairFusion
 
-__all__ = ["STATISTICS", "Load", "Weights", "channel_weights", "fuse_tiles"]
+__all__ = ["STATISTICS", "Load", "Weights", "channel_weights", "fuse_tile", "fuse_tiles"]
 
 STATISTICS = ("exact", "reduced")
 _REDUCED_PIXELS = 2**20
@@ -35,7 +35,8 @@ Load = Callable[[Window], tuple[Tensor, Tensor]]
 """Reads a window of the padded image: what the network takes, `(1, in_channels, h, w)` each."""
 
 Weights = tuple[list[Tensor], list[Tensor]]
-"""Gates per IR level and attention per pair, `(1, C, 1, 1)` each; empty where there is none."""
+"""Averages of the VI features per level, by which the IR features are gated, and attention per
+pair, `(1, C, 1, 1)` each; empty where there is none."""
 
 
 def channel_weights(
@@ -45,7 +46,7 @@ def channel_weights(
     max_pixels: int,
     step: Callable[[int, int], None] = lambda *_: None,
 ) -> Weights:
-    """The gates and the attention of the whole image, in up to two passes over its tiles.
+    """What is global in the network, of the whole image, in up to two passes over its tiles.
 
     Args:
         model: The network.
@@ -54,50 +55,71 @@ def channel_weights(
         max_pixels: As in `plan_tiles`.
         step: Called with the tiles done and all tiles of these passes.
     """
-    tiles = plan_tiles(
-        size, halo(model.config, decoder=False), model.config.size_multiple, max_pixels
-    )
-    attentions = model.fusion.attentions()
-    total = len(tiles) * (model.config.guided + bool(attentions))
+    config = model.config
+    tiles = plan_tiles(size, halo(config, decoder=False), config.size_multiple, max_pixels)
+    attentions = [pair.attention for pair in _pairs(model)]
+    attentive = config.attention != "none"
+    total = len(tiles) * (config.guided + attentive)
     area = size[0] * size[1]
-    gates: list[Tensor] = []
-    dtype = _type(model)
+    averages: list[Tensor] = []
     done = 0
-    if model.config.guided:
+    if config.guided:
         sums: list[Tensor] = []
         for tile in tiles:
-            features = model.vi_encoder(load(tile.outer)[1].to(dtype), depth=model.config.ir_depth)
-            cores = [tile.core.crop(x, tile.outer, level) for level, x in enumerate(features)]
-            _add(sums, cores)
+            features = model.vi_encoder(load(tile.outer)[1])
+            _add(sums, [tile.core.crop(x, tile.outer, level) for level, x in enumerate(features)])
+            dtype = features[0].dtype
             step(done := done + 1, total)
-        means = [(s / (area >> 2 * level)).to(dtype) for level, s in enumerate(sums)]
-        modules = [g for g in model.ir_encoder.gates if isinstance(g, SqueezeExciteGate)]
-        gates = [gate.from_pooled(mean) for gate, mean in zip(modules, means, strict=True)]
-    if not attentions:
-        return gates, []
-    levels = [level - 1 for level in model.config.fused_levels]
+        averages = [(s / (area >> 2 * k)).to(dtype)[:, :, None, None] for k, s in enumerate(sums)]
+    if not attentive:
+        return averages, []
+    levels = [level - 1 for level in config.fused_levels]
     sums = []
     peaks: list[Tensor] = []
     for tile in tiles:
-        ir, vi = load(tile.outer)
-        mixed = model.mix(ir.to(dtype), vi.to(dtype), gates)
-        cores = [
-            tile.core.crop(x, tile.outer, octaves) for x, octaves in zip(mixed, levels, strict=True)
-        ]
+        added = _added(model, *load(tile.outer), averages)
+        cores = [tile.core.crop(x, tile.outer, k) for x, k in zip(added, levels, strict=True)]
         _add(sums, cores)
         tops = [x.amax(dim=(2, 3)) for x in cores]
         peaks = [torch.maximum(a, b) for a, b in zip(peaks, tops, strict=True)] if peaks else tops
         step(done := done + 1, total)
-    means = [(s / (area >> 2 * o)).to(dtype) for s, o in zip(sums, levels, strict=True)]
-    attention = [
-        a.from_pooled(mean, peak) for a, mean, peak in zip(attentions, means, peaks, strict=True)
+    means = [
+        (s / (area >> 2 * k)).to(peak.dtype) for s, peak, k in zip(sums, peaks, levels, strict=True)
     ]
-    return gates, attention
+    return averages, [
+        attention.from_pooled(mean, peak)
+        for attention, mean, peak in zip(attentions, means, peaks, strict=True)
+    ]
 
 
-def _type(model: MMAUNet) -> torch.dtype:
-    """What the encoders reckon in."""
-    return next(model.vi_encoder.parameters()).dtype
+def _pairs(model: MMAUNet) -> list[PairFusion]:
+    return [pair for pair in model.fusion.pairs if isinstance(pair, PairFusion)]
+
+
+def _added(model: MMAUNet, ir: Tensor, vi: Tensor, averages: Sequence[Tensor]) -> list[Tensor]:
+    """The sums of all pairs before attention. Nothing here looks beyond the receptive field."""
+    ir_features, vi_features = model.ir_encoder(ir, averages), model.vi_encoder(vi)
+    return [
+        pair.add(ir_features[i - 1], vi_features[v - 1])
+        for pair, (v, i) in zip(_pairs(model), model.config.pairing, strict=True)
+    ]
+
+
+def fuse_tile(model: MMAUNet, ir: Tensor, vi: Tensor, weights: Weights) -> Tensor:
+    """Fuse one tile by the `channel_weights` of the whole image: like `model(ir, vi)`, but local.
+
+    Args:
+        model: The network.
+        ir: `(1, in_channels, h, w)`, height and width multiples of `config.size_multiple`.
+        vi: The same shape.
+        weights: Of the image that the tile is part of.
+    """
+    averages, attention = weights
+    fused = _added(model, ir, vi, averages)
+    if attention:
+        fused = [x * weight for x, weight in zip(fused, attention, strict=True)]
+    image: Tensor = model.head(model.decoder(fused), ir, vi)
+    return image
 
 
 def _add(sums: list[Tensor], maps: Sequence[Tensor]) -> None:
@@ -162,12 +184,10 @@ def fuse_tiles(
         step(done, total + len(tiles))
 
     if statistics == "reduced":
-        gates, attention = _reduced_weights(model, size, load, max_pixels)
+        weights = _reduced_weights(model, size, load, max_pixels)
     else:
-        gates, attention = channel_weights(model, size, load, max_pixels, step_before)
+        weights = channel_weights(model, size, load, max_pixels, step_before)
     for index, tile in enumerate(tiles, 1):
-        ir, vi = load(tile.outer)
-        mixed = model.mix(ir.to(_type(model)), vi.to(_type(model)), gates)
-        fused = model.compose(model.decode(mixed, attention), ir, vi)
+        fused = fuse_tile(model, *load(tile.outer), weights)
         yield tile.core, tile.core.crop(fused, tile.outer)
         step(before + index, before + len(tiles))

@@ -1,4 +1,7 @@
-"""The pieces that the networks are built from (paper section 3, Fig. 2)."""
+"""The pieces that the networks are built from (paper section 3, Fig. 2).
+
+See also: `mma_unet.models.unet`, where the paper begins: stage I.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ class SqueezeExciteGate(nn.Module):
     """Squeeze-and-excitation gate of one modality from the features of another (section 3.1).
 
     Maps VI features `(B, C, H, W)` to one weight in (0, 1) per channel, `(B, C, 1, 1)`, by which
-    the IR features of the same level are multiplied.
+    the IR features of the same level are multiplied. Nothing but the averages of the VI features
+    counts, so that these averages `(B, C, 1, 1)` in their place yield the same gate.
     """
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
@@ -41,11 +45,8 @@ class SqueezeExciteGate(nn.Module):
 
     def forward(self, vi: Tensor) -> Tensor:
         """Gate of shape `(B, C, 1, 1)` for VI features `(B, C, H, W)`."""
-        return self.from_pooled(vi.mean(dim=(2, 3)))
-
-    def from_pooled(self, mean: Tensor) -> Tensor:
-        """Gate of shape `(B, C, 1, 1)` for the global averages `(B, C)` of the VI features."""
-        return torch.sigmoid(self.excite(F.relu(self.squeeze(mean))))[:, :, None, None]
+        squeezed = self.squeeze(vi.mean(dim=(2, 3)))
+        return torch.sigmoid(self.excite(F.relu(squeezed)))[:, :, None, None]
 
 
 class ChannelAttention(nn.Module):

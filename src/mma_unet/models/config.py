@@ -1,4 +1,7 @@
-"""The one config that describes every network of the family: presets, ablations and variants."""
+"""The one config that describes every network of the family: presets, ablations and variants.
+
+See also: `mma_unet.models.blocks`, what the networks are built from.
+"""
 
 from __future__ import annotations
 
@@ -128,10 +131,19 @@ class MMAUNetConfig:
 PRESETS: dict[str, MMAUNetConfig] = {
     "paper": MMAUNetConfig(width=64, in_channels=3),
     "base": MMAUNetConfig(width=32),
-    "small": MMAUNetConfig(width=16),
-    "tiny": MMAUNetConfig(width=8),
+    "small-paper": MMAUNetConfig(width=16),
+    "small": MMAUNetConfig(width=16, downsampling="unshuffle", head="bands"),
+    "tiny": MMAUNetConfig(width=8, downsampling="unshuffle", head="bands"),
+    "nano": MMAUNetConfig(
+        width=4, depth=4, pairing=PAPER_PAIRING[:3], downsampling="unshuffle", head="bands"
+    ),
 }
-"""Network sizes by name; `paper` takes three channels as section 3.1 says, the rest luminance."""
+"""Networks by name, the same as the shipped weights of that name.
+
+`paper`, `base` and `small-paper` are the paper's network at three widths; `paper` takes three
+channels as section 3.1 says, the rest luminance. The others lose no detail on the way down and
+blend the sources band by band.
+"""
 
 ABLATIONS: dict[str, MMAUNetConfig] = {
     "E1": PRESETS["paper"],

@@ -1,4 +1,7 @@
-"""Asymmetric, cross-scale fusion of two feature pyramids (paper section 3.2)."""
+"""Asymmetric, cross-scale fusion of two feature pyramids (paper section 3.2).
+
+See also: `mma_unet.models.mma_unet`, the whole network, whose decoder comes next.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +32,16 @@ class PairFusion(nn.Module):
 
     The shallower map is brought down, the two are added, channel attention weighs the sum. The
     result has the shape of the deeper map.
+
+    Args:
+        config: The network.
+        pair: `(vi_level, ir_level)`, 1-based, as in `config.pairing`.
     """
 
-    def __init__(self, config: MMAUNetConfig, vi_level: int, ir_level: int) -> None:
+    def __init__(self, config: MMAUNetConfig, pair: tuple[int, int]) -> None:
         super().__init__()
         channels = config.channels
+        vi_level, ir_level = pair
         self.vi_down = _descend(
             channels[vi_level - 1], max(ir_level - vi_level, 0), config.downsampling
         )
@@ -47,14 +55,14 @@ class PairFusion(nn.Module):
             else nn.Identity()
         )
 
-    def mix(self, vi: Tensor, ir: Tensor) -> Tensor:
-        """The sum of the two maps of one pair, before attention."""
-        mixed: Tensor = self.vi_down(vi) + self.ir_down(ir)
-        return mixed
+    def add(self, ir: Tensor, vi: Tensor) -> Tensor:
+        """The sum of the two maps at the scale of the deeper one, before attention."""
+        added: Tensor = self.vi_down(vi) + self.ir_down(ir)
+        return added
 
-    def forward(self, vi: Tensor, ir: Tensor) -> Tensor:
+    def forward(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuse the two maps of one pair."""
-        fused: Tensor = self.attention(self.mix(vi, ir))
+        fused: Tensor = self.attention(self.add(ir, vi))
         return fused
 
 
@@ -64,26 +72,11 @@ class AsymmetricFusion(nn.Module):
     def __init__(self, config: MMAUNetConfig) -> None:
         super().__init__()
         self.pairing = config.pairing
-        self.pairs = nn.ModuleList(PairFusion(config, vi, ir) for vi, ir in config.pairing)
+        self.pairs = nn.ModuleList(PairFusion(config, pair) for pair in config.pairing)
 
-    def forward(self, vi: Sequence[Tensor], ir: Sequence[Tensor]) -> list[Tensor]:
+    def forward(self, ir: Sequence[Tensor], vi: Sequence[Tensor]) -> list[Tensor]:
         """Fused maps in the order of `config.pairing`, each at its pair's deeper level."""
         return [
-            fuse(vi[v - 1], ir[i - 1])
+            fuse(ir[i - 1], vi[v - 1])
             for fuse, (v, i) in zip(self.pairs, self.pairing, strict=True)
         ]
-
-    def mix(self, vi: Sequence[Tensor], ir: Sequence[Tensor]) -> list[Tensor]:
-        """The sums of all pairs before attention, in the order of `config.pairing`."""
-        return [
-            fuse.mix(vi[v - 1], ir[i - 1])
-            for fuse, (v, i) in zip(self._pairs(), self.pairing, strict=True)
-        ]
-
-    def attentions(self) -> list[ChannelAttention]:
-        """The attention of each pair in the order of `config.pairing`; none if there is none."""
-        found = (fuse.attention for fuse in self._pairs())
-        return [attention for attention in found if isinstance(attention, ChannelAttention)]
-
-    def _pairs(self) -> list[PairFusion]:
-        return [fuse for fuse in self.pairs if isinstance(fuse, PairFusion)]

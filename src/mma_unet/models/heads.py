@@ -1,4 +1,9 @@
-"""How the fused image comes out of what the decoder yields: drawn, or blended from the sources."""
+"""How the fused image comes out of what the decoder yields: drawn, or blended from the sources.
+
+The maps may be of lower precision than the sources; the result has that of the sources.
+
+See also: `mma_unet.models.weights`, how a trained network is kept.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """MMA-UNet: two encoders, the asymmetric fusion and the pixel-shuffle decoder (paper Fig. 2).
 
+See also: `mma_unet.models.heads`, the last step, and `mma_unet.losses`, what it is trained with
+(paper section 3.3).
+
 Paper: Huang, Li, Tan, Li, Ye, "MMA-UNet: A Multi-Modal Asymmetric UNet Architecture for Infrared
 and Visible Image Fusion", 2024.
 
@@ -66,7 +69,7 @@ class FusionDecoder(nn.Module):
         self.to_image: nn.Module = last
 
     def forward(self, fused: Sequence[Tensor]) -> Tensor:
-        """Fused maps in the order of `config.pairing` to what `MMAUNet.compose` takes."""
+        """Fused maps in the order of `config.pairing` to what the head takes."""
         x = fused[self.start]
         for up, block, slot in zip(self.ups, self.blocks, self.slots, strict=True):
             x = up(x)
@@ -96,18 +99,13 @@ class MMAUNet(
         self.config = (
             config if isinstance(config, MMAUNetConfig) else MMAUNetConfig.from_dict(config)
         )
-        self.vi_encoder = Encoder(self.config)
-        self.ir_encoder = Encoder(self.config, guided=self.config.guided)
+        self.vi_encoder = Encoder(self.config, depth=self.config.vi_depth)
+        self.ir_encoder = Encoder(
+            self.config, depth=self.config.ir_depth, guided=self.config.guided
+        )
         self.fusion = AsymmetricFusion(self.config)
         self.decoder = FusionDecoder(self.config)
         self.head: nn.Module = make_head(self.config)
-        # Levels that neither the fusion nor a gate uses are not part of the network.
-        for encoder, depth in (
-            (self.vi_encoder, self.config.vi_depth),
-            (self.ir_encoder, self.config.ir_depth),
-        ):
-            encoder.levels = encoder.levels[:depth]
-            encoder.gates = encoder.gates[:depth]
 
     @classmethod
     def from_stage_one(
@@ -123,8 +121,8 @@ class MMAUNet(
         """
         model = cls(config if config is not None else ir_unet.config)
         for encoder, source in (
-            (model.vi_encoder, vi_unet.encoder),
             (model.ir_encoder, ir_unet.encoder),
+            (model.vi_encoder, vi_unet.encoder),
         ):
             wanted = encoder.state_dict()
             encoder.load_state_dict({k: v for k, v in source.state_dict().items() if k in wanted})
@@ -135,8 +133,8 @@ class MMAUNet(
         config = self.config
         return Descriptor(config.in_channels, config.size_multiple, True, ("fp32", "bf16"))
 
-    def encode(self, ir: Tensor, vi: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Features `(ir_levels, vi_levels)` of two images `(B, in_channels, H, W)`."""
+    def features(self, ir: Tensor, vi: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Features `(ir_levels, vi_levels)` of two images as `forward` takes them: section 3.1."""
         vi_features = self.vi_encoder(vi)
         return self.ir_encoder(ir, vi_features), vi_features
 
@@ -150,48 +148,11 @@ class MMAUNet(
         Returns:
             The fused image of the same shape, nominally in [0, 1] but not clipped.
         """
-        return self.compose(self.maps(ir, vi), ir, vi)
-
-    def maps(self, ir: Tensor, vi: Tensor) -> Tensor:
-        """What the decoder yields: the head's maps per channel, `(B, maps * in_channels, H, W)`.
-
-        Of a network that went through `fold`, those maps as `BandsHead.from_cells` takes them.
-        """
-        ir_features, vi_features = self.encode(ir, vi)
-        maps: Tensor = self.decoder(self.fusion(vi_features, ir_features))
-        return maps
-
-    def compose(self, maps: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
-        """The fused image from what the decoder yields and, with a blend head, the sources.
-
-        The maps may be of lower precision than the sources; the result has that of the sources.
-        """
-        fused: Tensor = self.head(maps, ir, vi)
-        return fused
-
-    def mix(self, ir: Tensor, vi: Tensor, gates: Sequence[Tensor]) -> list[Tensor]:
-        """The sums of all pairs before attention, for gates that are known.
-
-        Nothing here looks beyond the receptive field, so that it may be run on a tile.
-
-        Args:
-            ir: `(B, in_channels, H, W)` as for `forward`.
-            vi: The same shape.
-            gates: One weight `(B, C, 1, 1)` per IR level; none if not guided.
-        """
-        return self.fusion.mix(self.vi_encoder(vi), self.ir_encoder.gated(ir, gates))
-
-    def decode(self, mixed: Sequence[Tensor], attention: Sequence[Tensor]) -> Tensor:
-        """From the result of `mix` to what `compose` takes, for attention that is known.
-
-        Args:
-            mixed: One map per pair.
-            attention: One weight `(B, C, 1, 1)` per pair; none if the network has no attention.
-        """
-        if attention:
-            mixed = [x * weight for x, weight in zip(mixed, attention, strict=True)]
-        maps: Tensor = self.decoder(mixed)
-        return maps
+        ir_features, vi_features = self.features(ir, vi)
+        fused = self.fusion(ir_features, vi_features)
+        maps = self.decoder(fused)
+        image: Tensor = self.head(maps, ir, vi)
+        return image
 
     def forward_padded(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Like `forward` for any height and width: pad by replication, fuse, crop back."""

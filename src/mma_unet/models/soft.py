@@ -3,6 +3,8 @@
 The paper sets the difference between the fused VI and IR levels by hand and leaves choosing it to
 future work (section 5.2). A pair is fused at its deeper level, so at each level five pairs with
 differences from -2 to +2 meet in the same place and can stand in for one another.
+
+See also: `mma_unet.models.fusion`, the hard choice.
 """
 
 from __future__ import annotations
@@ -77,8 +79,7 @@ class SoftFusion(nn.Module):
             for level in range(2, config.depth + 1)
         ]
         self.candidates = nn.ModuleList(
-            nn.ModuleList(PairFusion(config, vi, ir) for _, (vi, ir) in place)
-            for place in self.places
+            nn.ModuleList(PairFusion(config, pair) for _, pair in place) for place in self.places
         )
         rows = len(self.places) if per_level else 1
         self.logits = nn.Parameter(torch.zeros(rows, len(self.offsets)))
@@ -88,22 +89,19 @@ class SoftFusion(nn.Module):
         """Softmax over the offsets, `(levels or 1, offsets)`, each row summing to one."""
         return (self.logits / self.temperature).softmax(dim=1)
 
-    def forward(self, vi: Sequence[Tensor], ir: Sequence[Tensor]) -> list[Tensor]:
+    def forward(self, ir: Sequence[Tensor], vi: Sequence[Tensor]) -> list[Tensor]:
         """Fused maps of levels 2 to `depth`, each a weighted sum over its candidates."""
         fused: list[Tensor] = []
-        for row, (place, fuses) in enumerate(zip(self.places, self._candidates(), strict=True)):
+        for row, (place, fuses) in enumerate(zip(self.places, self.candidates, strict=True)):
             index = [self.offsets.index(offset) for offset, _ in place]
             logits = self.logits[row if self.per_level else 0, index]
             weights = (logits / self.temperature).softmax(dim=0)
             maps = [
-                weights[k] * fuse(vi[place[k][1][0] - 1], ir[place[k][1][1] - 1])
-                for k, fuse in enumerate(fuses)
+                weight * fuse(ir[i - 1], vi[v - 1])
+                for weight, (_, (v, i)), fuse in zip(weights, place, fuses.children(), strict=True)
             ]
             fused.append(torch.stack(maps).sum(dim=0))
         return fused
-
-    def _candidates(self) -> list[list[nn.Module]]:
-        return [list(level.children()) for level in self.candidates]
 
     def chosen(self) -> tuple[tuple[int, int], ...]:
         """The pairing with the largest weights: of one offset, or level by level."""

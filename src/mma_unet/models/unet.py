@@ -1,4 +1,7 @@
-"""Stage I: VI-UNet, and IR-UNet guided by the VI features (paper section 3.1)."""
+"""Stage I: VI-UNet, and IR-UNet guided by the VI features (paper section 3.1).
+
+See also: `mma_unet.models.fusion`, which fuses what the two encoders yield.
+"""
 
 from __future__ import annotations
 
@@ -21,57 +24,42 @@ class Encoder(nn.Module):
     `(B, width * 2**(k-1), H / 2**(k-1), W / 2**(k-1))`.
 
     Args:
-        config: The network; `depth`, `width` and `in_channels` are used.
+        config: The network; `width`, `in_channels` and `reduction` are used.
+        depth: Levels to build, `config.depth` by default.
         guided: Whether each level is gated by the features of another encoder.
     """
 
-    def __init__(self, config: MMAUNetConfig, *, guided: bool = False) -> None:
+    def __init__(
+        self, config: MMAUNetConfig, *, depth: int | None = None, guided: bool = False
+    ) -> None:
         super().__init__()
-        channels = (config.in_channels, *config.channels)
-        self.levels = nn.ModuleList(DoubleConv(a, b) for a, b in pairwise(channels))
+        channels = config.channels[:depth]
+        self.levels = nn.ModuleList(
+            DoubleConv(a, b) for a, b in pairwise((config.in_channels, *channels))
+        )
         self.pool = nn.MaxPool2d(2)
         self.gates = nn.ModuleList(
-            SqueezeExciteGate(c, config.reduction) for c in (config.channels if guided else ())
+            SqueezeExciteGate(c, config.reduction) for c in (channels if guided else ())
         )
 
-    def forward(
-        self, image: Tensor, guide: Sequence[Tensor] = (), depth: int | None = None
-    ) -> list[Tensor]:
-        """Features of levels 1 to `depth` (all by default).
+    def forward(self, image: Tensor, guide: Sequence[Tensor] = ()) -> list[Tensor]:
+        """Features of all levels.
 
         Args:
             image: `(B, in_channels, H, W)`, H and W multiples of `2**(depth-1)`.
             guide: VI features, one map per level, if this encoder is guided; else unused.
-            depth: How many levels to compute.
 
         Raises:
             ValueError: If the encoder is guided and `guide` has too few levels.
         """
-        depth = len(self.levels) if depth is None else depth
-        if len(self.gates) and len(guide) < depth:
-            raise ValueError(f"a guided encoder needs {depth} levels of VI features")
-        return self.gated(image, self.gate_weights(guide[:depth]), depth)
-
-    def gate_weights(self, guide: Sequence[Tensor]) -> list[Tensor]:
-        """Gates `(B, C, 1, 1)` of the levels of VI features given; none if not guided."""
-        return [gate(vi) for gate, vi in zip(self.gates, guide, strict=False)]
-
-    def gated(
-        self, image: Tensor, gates: Sequence[Tensor] = (), depth: int | None = None
-    ) -> list[Tensor]:
-        """Like `forward`, with the gates given: what is left is local.
-
-        Args:
-            image: `(B, in_channels, H, W)`.
-            gates: One weight `(B, C, 1, 1)` per level, or none at all.
-            depth: How many levels to compute.
-        """
+        if len(guide) < len(self.gates):
+            raise ValueError(f"a guided encoder needs {len(self.gates)} levels of VI features")
         features: list[Tensor] = []
         x = image
-        for level in range(len(self.levels) if depth is None else depth):
-            x = self.levels[level](x if level == 0 else self.pool(x))
-            if gates:
-                x = x * gates[level]
+        for level, block in enumerate(self.levels):
+            x = block(self.pool(x) if level else x)
+            if self.gates:
+                x = x * self.gates[level](guide[level])
             features.append(x)
         return features
 

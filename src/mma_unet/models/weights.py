@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from mma_unet.errors import InputError
 from mma_unet.files import replacing
@@ -131,23 +131,21 @@ def save_model(
     return target
 
 
-def _open(path: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:
-    foreign = f"{path}: not an MMA-UNet weights file; give one written by `mma-unet train`"
+def _read_card(path: Path) -> ModelCard:
+    """The card of a weights file, from its header: no tensor is read."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
-                raise InputError(foreign)
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        card = ModelCard(
+        if metadata.get("format") != _FORMAT:
+            raise ValueError("another format")
+        return ModelCard(
             MMAUNetConfig.from_dict(json.loads(metadata["config"])),
             *(json.loads(metadata.get(key, "{}")) for key in ("recipe", "data", "scores")),
         )
-    except InputError:
-        raise
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise InputError(foreign) from error
-    return card, tensors
+        raise InputError(
+            f"{path}: not an MMA-UNet weights file; give one written by `mma-unet train`"
+        ) from error
 
 
 def read_card(name_or_path: str | os.PathLike[str]) -> ModelCard:
@@ -156,7 +154,7 @@ def read_card(name_or_path: str | os.PathLike[str]) -> ModelCard:
     Raises:
         InputError: If there is no such model or the file is not ours.
     """
-    return _open(_locate(name_or_path))[0]
+    return _read_card(_locate(name_or_path))
 
 
 def load_model(
@@ -181,9 +179,8 @@ def load_model(
         8
     """
     path = _locate(name_or_path)
-    card, tensors = _open(path)
-    model = MMAUNet(card.config)
-    state = {key: value.float() for key, value in tensors.items()}
+    model = MMAUNet(_read_card(path).config)
+    state = {key: value.float() for key, value in load_file(path).items()}
     try:
         missing, unexpected = model.load_state_dict(state, strict=False)
     except RuntimeError:  # shapes

@@ -193,10 +193,7 @@ class FusionTask(Task):
         """`(fused, ir, vi)` of a batch, each `(B, in_channels, H, W)`; fused is unclipped."""
         model = self.model
         ir, vi = (_channels(batch[key], model.config.in_channels) for key in ("ir", "vi"))
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not len(self.frozen)):
-            ir_features, vi_features = model.encode(ir, vi)
-        maps = model.decoder(model.fusion(vi_features, ir_features))
-        return model.compose(maps, ir, vi).float(), ir, vi
+        return model(ir, vi).float(), ir, vi
 
     def losses(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The fusion loss and its terms, computed in single precision."""

@@ -18,7 +18,10 @@ class TorchRuntime:
 
     In `bf16` all weights and feature maps are bfloat16 but the last 1x1 convolution, which runs in
     float32, as does the blend of the sources: a bfloat16 image would have steps of one gray level
-    of 255.
+    of 255. So the network takes and returns float32 in any precision.
+
+    Attributes:
+        network: The network as it runs; its parts can be run on tiles.
 
     Args:
         network: The network, which is copied.
@@ -39,26 +42,37 @@ class TorchRuntime:
     ) -> None:
         self.config, self.precision = network.config, precision
         self._threads = threads
-        self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.network = fold(network).requires_grad_(False)
         if precision == "bf16":
-            last = self.network.decoder.to_image
-            self.network.to(dtype=torch.bfloat16)
-            self.network.decoder.to_image = nn.Sequential(_Float(), last.float())
+            _halve(self.network)
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def run(self, ir: Tensor, vi: Tensor) -> Tensor:
         """See `Runtime.run`."""
-        laid_out = (
-            x.to(dtype=self._dtype).contiguous(memory_format=torch.channels_last) for x in (ir, vi)
-        )
+        laid_out = (x.contiguous(memory_format=torch.channels_last) for x in (ir, vi))
         with torch.inference_mode(), _threads(self._threads):
-            return self.network.compose(self.network.maps(*laid_out), ir, vi)
+            fused: Tensor = self.network(*laid_out)
+            return fused
 
 
-class _Float(nn.Module):
+class _To(nn.Module):
+    """A change of type on the way through a network."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
     def forward(self, x: Tensor) -> Tensor:
-        return x.float()
+        return x.to(self.dtype)
+
+
+def _halve(network: MMAUNet) -> None:
+    """Everything between the images and the last convolution in bfloat16, in place."""
+    last = network.decoder.to_image
+    network.to(dtype=torch.bfloat16)
+    network.decoder.to_image = nn.Sequential(_To(torch.float32), last.float())
+    for encoder in (network.ir_encoder, network.vi_encoder):
+        encoder.levels[0] = nn.Sequential(_To(torch.bfloat16), encoder.levels[0])
 
 
 @contextmanager
