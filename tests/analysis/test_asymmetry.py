@@ -47,12 +47,12 @@ def test_cka_of_a_network_with_itself_lies_on_the_diagonal(tmp_path: Path) -> No
     ir_unet.load_state_dict(vi_unet.state_dict())
     pairs = find_pairs(ir, vi).pairs
     same = [Pair(pair.name, pair.vi, pair.vi) for pair in pairs]
-    matrix = cross_cka(vi_unet, ir_unet, same)
+    matrix = cross_cka(ir_unet, vi_unet, same)
     torch.testing.assert_close(matrix.diagonal(), torch.ones(5, dtype=torch.float64))
     assert ridge_offset(matrix) == 0
-    choice = choose_by_cka(vi_unet, ir_unet, same)
+    choice = choose_by_cka(ir_unet, vi_unet, same)
     assert choice.pairing == offset_pairing(0)
-    other = cross_cka(vi_unet, ir_unet, pairs)
+    other = cross_cka(ir_unet, vi_unet, pairs)
     assert float(other.diagonal().max()) < 0.9
 
 

@@ -104,7 +104,7 @@ def test_ir_unet_needs_its_guide() -> None:
 def test_fusion_network_takes_over_the_stage_one_encoders() -> None:
     config = MMAUNetConfig(width=2)
     vi_unet, ir_unet = VIUNet(config).eval(), IRUNet(config).eval()
-    model = MMAUNet.from_stage_one(vi_unet, ir_unet).eval()
+    model = MMAUNet.from_stage_one(ir_unet, vi_unet).eval()
     ir, vi = images(config)
     ir_features, vi_features = model.features(ir, vi)
     guide = vi_unet.encoder(vi)

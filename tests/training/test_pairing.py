@@ -79,7 +79,7 @@ def test_a_finished_search_is_not_run_again(recipe: Recipe, finished: Path) -> N
 def test_the_better_candidate_wins() -> None:
     """One candidate gives what the target needs, the others nothing: its weight rises."""
     config = MMAUNetConfig(width=2, depth=2, pairing=offset_pairing(0, 2))
-    task = PairingTask(soft_model(VIUNet(config), IRUNet(config)), StageSettings(epochs=1))
+    task = PairingTask(soft_model(IRUNet(config), VIUNet(config)), StageSettings(epochs=1))
     soft, target = task.soft, torch.rand(2, 4, 8, 8)
     soft.candidates[0] = torch.nn.ModuleList(
         Fixed(target if offset == -1 else torch.zeros_like(target)) for offset, _ in soft.places[0]

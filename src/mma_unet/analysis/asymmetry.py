@@ -35,7 +35,7 @@ __all__ = [
 _SIDE, _BATCH, _LIMIT = 96, 16, 64
 
 
-def cross_cka(vi_unet: VIUNet, ir_unet: IRUNet, pairs: Sequence[Pair]) -> Tensor:
+def cross_cka(ir_unet: IRUNet, vi_unet: VIUNet, pairs: Sequence[Pair]) -> Tensor:
     """CKA between every level of the VI encoder and every level of the IR encoder.
 
     Args:
@@ -111,9 +111,9 @@ def ridge_offset(matrix: Tensor) -> float:
     return float(torch.cat([right, down]).mean())
 
 
-def choose_by_cka(vi_unet: VIUNet, ir_unet: IRUNet, pairs: Sequence[Pair]) -> PairingChoice:
+def choose_by_cka(ir_unet: IRUNet, vi_unet: VIUNet, pairs: Sequence[Pair]) -> PairingChoice:
     """The pairing of the offset nearest to the ridge; halves go towards 0."""
-    matrix = cross_cka(vi_unet, ir_unet, pairs)
+    matrix = cross_cka(ir_unet, vi_unet, pairs)
     offset = ridge_offset(matrix)
     nearest = int(math.copysign(math.ceil(abs(offset) - 0.5), offset))
     chosen = min(max(nearest, OFFSETS[0]), OFFSETS[-1])

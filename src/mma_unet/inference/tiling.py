@@ -16,6 +16,7 @@ image instead; docs/large-images.md has the cost and the error of both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from torch.nn import functional as F
 
 from mma_unet.inference.grid import Window, halo, plan_tiles
 from mma_unet.models import MMAUNet
+from mma_unet.models.blocks import ChannelAttention
 from mma_unet.models.fusion import PairFusion
 
 __all__ = ["STATISTICS", "Load", "Weights", "channel_weights", "fuse_tile", "fuse_tiles"]
@@ -57,7 +59,7 @@ def channel_weights(
     """
     config = model.config
     tiles = plan_tiles(size, halo(config, decoder=False), config.size_multiple, max_pixels)
-    attentions = [pair.attention for pair in _pairs(model)]
+    attentions = [cast(ChannelAttention, pair.attention) for pair in _pairs(model)]
     attentive = config.attention != "none"
     total = len(tiles) * (config.guided + attentive)
     area = size[0] * size[1]

@@ -109,13 +109,13 @@ class MMAUNet(
 
     @classmethod
     def from_stage_one(
-        cls, vi_unet: VIUNet, ir_unet: IRUNet, config: MMAUNetConfig | None = None
+        cls, ir_unet: IRUNet, vi_unet: VIUNet, config: MMAUNetConfig | None = None
     ) -> MMAUNet:
         """A new fusion network on trained stage-I encoders (paper section 3.2).
 
         Args:
-            vi_unet: Trained VI-UNet.
             ir_unet: Trained IR-UNet.
+            vi_unet: Trained VI-UNet.
             config: Config of the fusion network, that of `ir_unet` by default; only `pairing` and
                 `attention` may differ from it.
         """

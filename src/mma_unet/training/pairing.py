@@ -53,14 +53,14 @@ class PairingChoice:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-Chooser = Callable[[VIUNet, IRUNet, Sequence[Pair]], PairingChoice]
+Chooser = Callable[[IRUNet, VIUNet, Sequence[Pair]], PairingChoice]
 """From trained stage-I networks and the training pairs to a pairing."""
 
 
-def soft_model(vi_unet: VIUNet, ir_unet: IRUNet, *, per_level: bool = False) -> MMAUNet:
+def soft_model(ir_unet: IRUNet, vi_unet: VIUNet, *, per_level: bool = False) -> MMAUNet:
     """A fusion network on stage-I encoders whose pairing is still open."""
     config = replace(ir_unet.config, pairing=offset_pairing(0, ir_unet.config.depth))
-    model = MMAUNet.from_stage_one(vi_unet, ir_unet, config)
+    model = MMAUNet.from_stage_one(ir_unet, vi_unet, config)
     model.fusion = SoftFusion(config, per_level=per_level)  # type: ignore[assignment]
     return model
 

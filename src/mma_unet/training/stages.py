@@ -144,7 +144,7 @@ class LearnedPairing(_Training):
         """A fusion network whose pairing is open."""
         self.seed("fusion")
         levels = self.recipe.pairing == "levels"
-        model = soft_model(self.networks.vi_unet, self.networks.ir_unet, per_level=levels)
+        model = soft_model(self.networks.ir_unet, self.networks.vi_unet, per_level=levels)
         self.task = PairingTask(model, self.recipe.settings("search"))
         return self.task
 
@@ -188,7 +188,7 @@ class RulePairing(Stage):
 
     def fit(self, fitter: Fitter) -> None:  # noqa: ARG002
         """Choose, and note the choice."""
-        choice = self.rule(self.networks.vi_unet, self.networks.ir_unet, self.pairs)
+        choice = self.rule(self.networks.ir_unet, self.networks.vi_unet, self.pairs)
         self.networks.choice = choice
         _note(choice, self.file)
 
@@ -208,7 +208,7 @@ class FusionStage(_Training):
             config = recipe.model
             if networks.choice is not None:
                 config = replace(config, pairing=networks.choice.pairing)
-            networks.model = MMAUNet.from_stage_one(networks.vi_unet, networks.ir_unet, config)
+            networks.model = MMAUNet.from_stage_one(networks.ir_unet, networks.vi_unet, config)
         return FusionTask(networks.model, recipe.fusion)
 
 

@@ -110,13 +110,13 @@ class Study:
         self._train(self._recipe(seed, guided), out, ("vi", "ir"))
         return out
 
-    def stage_one_networks(self, seed: int, guided: bool) -> tuple[VIUNet, IRUNet]:
+    def stage_one_networks(self, seed: int, guided: bool) -> tuple[IRUNet, VIUNet]:
         """The trained networks of stage I, in evaluation mode."""
         folder, config = self.stage_one_folder(seed, guided), self._recipe(seed, guided).model
         vi_unet, ir_unet = VIUNet(config), IRUNet(config)
         vi_unet.load_state_dict(load_file(folder / "vi" / "weights.safetensors"))
         ir_unet.load_state_dict(load_file(folder / "ir" / "weights.safetensors"))
-        return vi_unet.eval(), ir_unet.eval()
+        return ir_unet.eval(), vi_unet.eval()
 
     def fusion(self, seed: int, guided: bool, pairing: Pairing) -> Outcome:
         """Train stage II of one pairing on a trained stage I, and score it."""
