@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mma_unet.errors import InputError
+from mma_unet.inference.canvas import Canvas
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
 from mma_unet.inference.memory import memory_budget, parse_memory, release_memory
 from mma_unet.inference.runtimes import choose
 from mma_unet.inference.runtimes.base import Runtime
 from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
-from mma_unet.inference.sources import IR_RANGES, Canvas, Fused, Image, Source, read_source
+from mma_unet.inference.sources import IR_RANGES, Fused, Image, Source, read_source
 from mma_unet.inference.tiling import STATISTICS, fuse_tiles
 from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model, run_padded
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mma_unet.data import from_float, read_image, to_float
+from mma_unet.data import read_image, to_float
 from mma_unet.data.images import BT601
 from mma_unet.data.storage import is_remote, locate
 from mma_unet.errors import InputError
@@ -23,7 +23,7 @@ from mma_unet.errors import InputError
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
-__all__ = ["IR_RANGES", "Array", "Canvas", "Fused", "Image", "Source", "luminance", "read_source"]
+__all__ = ["IR_RANGES", "Array", "Fused", "Image", "Source", "luminance", "read_source"]
 
 Array: TypeAlias = npt.NDArray[Any]
 Image: TypeAlias = "str | os.PathLike[str] | Array | Tensor | PILImage"
@@ -203,74 +203,3 @@ def luminance(pixels: Tensor) -> Tensor:
         return pixels
     weights = torch.tensor(BT601, dtype=pixels.dtype, device=pixels.device)
     return torch.einsum("c,chw->hw", weights, pixels)[None]
-
-
-class Canvas:
-    """The result of a pair, painted window by window in the sample type of its visible image.
-
-    Changing Y of YCbCr and keeping Cb and Cr adds the change of Y to each of R, G and B.
-
-    Args:
-        vi: The visible source, whose color, sample type and layout the result gets.
-        gray: Keep the luminance alone.
-    """
-
-    def __init__(self, vi: Source, *, gray: bool) -> None:
-        self.vi, self.gray = vi, gray
-        channels = 1 if gray else vi.planes.shape[0]
-        self.samples: Array = np.empty((*vi.size, channels), vi.dtype)
-
-    @staticmethod
-    def bytes_for(vi: Source, *, gray: bool) -> int:
-        """Memory that a canvas takes."""
-        channels = 1 if gray else vi.planes.shape[0]
-        return vi.size[0] * vi.size[1] * channels * vi.dtype.itemsize
-
-    def paint(self, rows: slice, cols: slice, fused: Tensor) -> None:
-        """Fill a window.
-
-        Args:
-            rows: Its rows.
-            cols: Its columns.
-            fused: `(1 or 3, h, w)` in [0, 1]; three channels are taken as the color image itself.
-        """
-        if self.samples.shape[2] == 1:
-            result = luminance(fused)
-        elif fused.shape[0] == 3:
-            result = fused
-        elif (color := self.vi.bytes_region(rows, cols)) is not None:
-            self.samples[rows, cols] = self._add_to_bytes(color, fused, rows, cols)
-            return
-        else:
-            change = fused - self.vi.gray_region(rows, cols).to(fused.device)
-            result = self.vi.region(rows, cols).to(fused.device) + change
-        planes = from_float(result.cpu().numpy(), self.vi.dtype)
-        self.samples[rows, cols] = planes.transpose(1, 2, 0)
-
-    def _add_to_bytes(self, color: Array, fused: Tensor, rows: slice, cols: slice) -> Array:
-        """The change of luminance, rounded half up, added to color bytes with clipping.
-
-        The same as in floats, since a whole number may be taken out of the rounding.
-        """
-        change = fused.cpu() - self.vi.gray_region(rows, cols)
-        steps = change[0].mul_(255).add_(0.5).floor_().numpy()
-        if not np.isfinite(steps).all():
-            raise InputError("the result holds NaN or infinite values, so it cannot be an image.")
-        whole = steps.astype(np.int16)
-        added: Array = cv2.add(color, cv2.merge([whole, whole, whole]), dtype=cv2.CV_8U)
-        return added
-
-    def result(self) -> Fused:
-        """The finished image, of the kind that the visible image came as."""
-        flat = self.samples.shape[2] == 1
-        if not isinstance(self.vi.like, Tensor):
-            drop = flat and (self.vi.was_flat or self.gray)
-            array: Array = self.samples[..., 0] if drop else self.samples
-            if self.vi.like is None:
-                return array
-            from PIL.Image import fromarray
-
-            return fromarray(array)
-        planes = np.ascontiguousarray(self.samples.transpose(2, 0, 1))
-        tensor = torch.from_numpy(planes).to(self.vi.like)
-        return tensor[0] if flat and self.vi.was_flat else tensor

@@ -29,7 +29,8 @@ from mma_unet.benchmark.triples import BASELINES, Array, load
 from mma_unet.data import find_pairs, to_float, write_image
 from mma_unet.errors import InputError
 from mma_unet.files import probe_target, write_text
-from mma_unet.inference.sources import Canvas, read_source
+from mma_unet.inference.canvas import Canvas
+from mma_unet.inference.sources import read_source
 
 __all__ = ["Study", "build_study"]
 
