@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from mma_unet.inference.grid import Window, halo, plan_tiles
 from mma_unet.models import MMAUNet
+from mma_unet.models.blocks import ChannelAttention
 from mma_unet.models.fusion import PairFusion
 
 __all__ = ["STATISTICS", "Load", "Weights", "channel_weights", "fuse_tile", "fuse_tiles"]
@@ -57,9 +58,9 @@ def channel_weights(
     """
     config = model.config
     tiles = plan_tiles(size, halo(config, decoder=False), config.size_multiple, max_pixels)
-    attentions = [pair.attention for pair in _pairs(model)]
-    attentive = config.attention != "none"
-    total = len(tiles) * (config.guided + attentive)
+    found = (pair.attention for pair in _pairs(model))
+    attentions = [attention for attention in found if isinstance(attention, ChannelAttention)]
+    total = len(tiles) * (config.guided + bool(attentions))
     area = size[0] * size[1]
     averages: list[Tensor] = []
     done = 0
@@ -71,7 +72,7 @@ def channel_weights(
             dtype = features[0].dtype
             step(done := done + 1, total)
         averages = [(s / (area >> 2 * k)).to(dtype)[:, :, None, None] for k, s in enumerate(sums)]
-    if not attentive:
+    if not attentions:
         return averages, []
     levels = [level - 1 for level in config.fused_levels]
     sums = []
