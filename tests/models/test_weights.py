@@ -16,6 +16,7 @@ from mma_unet.models import (
     DEFAULT_MODEL,
     PRESETS,
     MMAUNet,
+    MMAUNetConfig,
     ablation,
     load_model,
     preset,
@@ -156,3 +157,27 @@ def test_hub_round_trip(tmp_path: Path) -> None:
     ir, vi = torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32)
     assert again.config == model.config
     torch.testing.assert_close(again(ir, vi), model(ir, vi), rtol=0, atol=0)
+
+
+def test_style_is_a_way_between_two_ends(tmp_path: Path) -> None:
+    config = MMAUNetConfig(width=2)
+    ends = [MMAUNet(config).eval() for _ in range(2)]
+    for end, name in zip(ends, ("a", "a-thermal"), strict=True):
+        save_model(end, tmp_path / f"{name}.safetensors", half=False)
+    path = tmp_path / "a.safetensors"
+    key = "decoder.to_image.weight"
+    first, last = (end.state_dict()[key] for end in ends)
+    assert torch.equal(load_model(path).state_dict()[key], first)
+    assert torch.allclose(load_model(path, style=1).state_dict()[key], last)
+    middle = load_model(path, style=0.25).state_dict()[key]
+    assert torch.allclose(middle, 0.75 * first + 0.25 * last)
+    assert not torch.allclose(first, last)
+
+
+@pytest.mark.parametrize(
+    ("style", "sentence"), [(1.5, "from 0 .natural. to 1"), (0.5, "no thermal end .a-thermal")]
+)
+def test_a_style_that_cannot_be_is_refused(tmp_path: Path, style: float, sentence: str) -> None:
+    save_model(MMAUNet(MMAUNetConfig(width=2)), tmp_path / "a.safetensors")
+    with pytest.raises(InputError, match=sentence):
+        load_model(tmp_path / "a.safetensors", style=style)

@@ -50,8 +50,8 @@ class Fuser:
             thermal counts need.
         max_memory: The most memory to hold, in bytes or as `"2GB"`; by default half of what is
             free may be taken. Images too large for it are fused in tiles.
-        statistics: For tiles, `"exact"` gives the result of the untiled network; `"reduced"` is
-            faster and close (docs/large-images.md).
+        statistics: For tiles, `"exact"` or `"reduced"` (docs/large-images.md).
+        style: From 0, natural, to 1, thermal: hot targets first; see `load_model`.
 
     Attributes:
         on_tile: Called with the tiles done and the tiles in all while one image is fused in tiles.
@@ -81,6 +81,7 @@ class Fuser:
         ir_range: str = "full",
         max_memory: str | int | None = None,
         statistics: str = "exact",
+        style: float = 0.0,
     ) -> None:
         self.device = choose.choose_device(device)
         self._model: MMAUNet | Exported
@@ -88,7 +89,10 @@ class Fuser:
             self._name, self._model = f"width {model.config.width}", copy.deepcopy(model)
         else:
             self._name = os.fspath(model)
-            self._model = read_exported(model) if is_exported(model) else load_model(model)
+            exported = is_exported(model)
+            self._model = read_exported(model) if exported else load_model(model, style=style)
+        if style and (isinstance(model, MMAUNet) or isinstance(self._model, Exported)):
+            raise InputError(f"{self._name}: style needs weights; give their name or file")
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, not {threads}")
         self._wanted, self._threads, self._pairs = runtime, threads, 1
@@ -114,9 +118,9 @@ class Fuser:
 
     def _runtime_name(self) -> str:
         """The runtime that is at work, or would be now."""
-        if "runtime" in vars(self):
-            return self.runtime.name
-        return choose.choose_runtime(self._wanted, self.device, self._model, self._pairs)
+        if "runtime" not in vars(self):
+            return choose.choose_runtime(self._wanted, self.device, self._model, self._pairs)
+        return self.runtime.name
 
     def expect(self, pairs: int) -> None:
         """Say how many pairs are to come, for the choice of the runtime.
@@ -176,15 +180,11 @@ class Fuser:
 
     def read(self, ir: Image, vi: Image) -> tuple[Source, Source]:
         """Read and check one pair; see `__call__` for what it takes and raises."""
-        ir_source = read_source(ir, "ir", stretch=self.ir_range == "auto")
-        vi_source = read_source(vi, "vi")
-        if ir_source.size != vi_source.size:
-            (ih, iw), (vh, vw) = ir_source.size, vi_source.size
-            raise InputError(
-                f"{ir_source.name} is {iw}x{ih} and {vi_source.name} is {vw}x{vh} pixels: "
-                "register or resize them to one size"
-            )
-        return ir_source, vi_source
+        pair = read_source(ir, "ir", stretch=self.ir_range == "auto"), read_source(vi, "vi")
+        if pair[0].size != pair[1].size:
+            sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)
+            raise InputError(f"{sizes} pixels: register or resize them to one size")
+        return pair
 
     def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Fuse pairs that `read` has returned."""

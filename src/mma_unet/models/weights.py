@@ -160,25 +160,49 @@ def read_card(name_or_path: str | os.PathLike[str]) -> ModelCard:
 def load_model(
     name_or_path: str | os.PathLike[str] = DEFAULT_MODEL,
     *,
+    style: float = 0.0,
     device: str | torch.device = "cpu",
 ) -> MMAUNet:
     """Load shipped weights by name, or a weights file by path, ready for inference.
 
     Args:
         name_or_path: `"small"`, `"tiny"`, ... or the path of a `.safetensors` file.
+        style: From 0, the weights as they are, to 1, their thermal end: `NAME-thermal`, shipped or
+            in the same folder. Every tensor is interpolated, so that the network costs the same.
         device: Where to put the model.
 
     Returns:
         The model in single precision and evaluation mode.
 
     Raises:
-        InputError: If there is no such model or the file is not ours.
+        InputError: If there is no such model, it has no thermal end, or the file is not ours.
 
     Example:
         >>> load_model("tiny").config.width
         8
     """
     path = _locate(name_or_path)
+    if not 0 <= style <= 1:
+        raise InputError(f"style must be from 0 (natural) to 1 (thermal), not {style}")
+    model = _load(path)
+    if style:
+        end = path.with_stem(f"{path.stem}-thermal")
+        if not end.is_file():
+            raise InputError(f"{name_or_path}: has no thermal end ({end.name}); leave style at 0")
+        thermal = _load(end)
+        if thermal.config != model.config:
+            raise InputError(f"{end}: is another network than {path.name}; train it from there")
+        with torch.no_grad():
+            for value, other in zip(
+                model.state_dict().values(), thermal.state_dict().values(), strict=True
+            ):
+                if value.is_floating_point():
+                    value.lerp_(other, style)
+    return model.to(device).eval()
+
+
+def _load(path: Path) -> MMAUNet:
+    """The network of a weights file in single precision."""
     model = MMAUNet(_read_card(path).config)
     state = {key: value.float() for key, value in load_file(path).items()}
     try:
@@ -187,4 +211,4 @@ def load_model(
         missing, unexpected = [], ["shape"]
     if unexpected or any(not key.endswith("num_batches_tracked") for key in missing):
         raise InputError(f"{path}: its tensors do not fit its own config; the file is damaged")
-    return model.to(device).eval()
+    return model
