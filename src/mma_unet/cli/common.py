@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import secrets
-import sys
 import time
 from pathlib import Path
 
@@ -73,11 +72,6 @@ def check_writable(folder: Path) -> None:
 
 def cost(start: float) -> str:
     """Wall time since `start` (of `time.monotonic`) and the peak memory of this process."""
-    text = f"Took {time.monotonic() - start:.1f} s"
-    try:
-        import resource
-    except ImportError:  # Windows
-        return text
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    scale = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
-    return f"{text}, peak memory {peak * scale / 1e6:.0f} MB"
+    from mma_unet.machine import peak_memory
+
+    return f"Took {time.monotonic() - start:.1f} s, peak memory {peak_memory() / 1e6:.0f} MB"
