@@ -68,7 +68,7 @@ def probe(folder: Path) -> None:
     Raises:
         OSError: It cannot.
     """
-    trial = folder / f".{secrets.token_hex(8)}.part"
+    trial = part_beside(folder / "trial")
     try:
         trial.touch(exist_ok=False)
     finally:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import secrets
 import time
 from pathlib import Path
 
 from rich.console import Console
 
 from mma_unet.errors import InputError
-from mma_unet.files import probe
+from mma_unet.files import part_beside, probe
 
 __all__ = ["BadPlaceError", "check_writable", "console", "cost", "errors", "need", "place"]
 
@@ -57,7 +56,7 @@ def check_writable(folder: Path) -> None:
     from mma_unet.data.storage import is_remote, write_atomically
 
     if is_remote(folder):
-        trial = folder / f".{secrets.token_hex(8)}.part"
+        trial = part_beside(folder / "trial")
         write_atomically(trial, b"?")
         trial.unlink()
         return
