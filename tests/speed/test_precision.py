@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from mma_unet.cli.main import app
 from mma_unet.errors import InputError
+from mma_unet.inference.quantize import QualityReport
+from mma_unet.speed.precision import quality_markdown
 from tests.conftest import make_pairs
 
 
@@ -25,3 +27,15 @@ def test_quality_of_a_precision(narrow: Path, tmp_path: Path) -> None:
     assert "Means over 2 pairs" in result.output
     refused = CliRunner().invoke(app, arguments)
     assert isinstance(refused.exception, InputError)
+
+
+def test_changes_stand_below_the_means_in_fp32() -> None:
+    report = QualityReport({"VIF": 0.5, "SSIM": 0.8}, {"VIF": 0.49, "SSIM": 0.8}, 3)
+    assert quality_markdown("tiny", {"tiny onnxruntime int8": report}).splitlines() == [
+        "|  | VIF | SSIM |",
+        "| --- | ---: | ---: |",
+        "| tiny torch fp32 | 0.5000 | 0.8000 |",
+        "| tiny onnxruntime int8 | -2.00 % | +0.00 % |",
+        "",
+        "Means over 3 pairs.",
+    ]
