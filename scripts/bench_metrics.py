@@ -12,9 +12,6 @@ the work costs and stays meaningful on a machine that does other things at the s
 from __future__ import annotations
 
 import argparse
-import csv
-import os
-import platform
 import statistics
 import sys
 import time
@@ -25,6 +22,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+
+from mma_unet import machine
+from mma_unet.tables import markdown, write_table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -135,44 +135,33 @@ TARGETS = {"VIF": 0.05, "SSIM": 0.02, "Qabf": 0.02, "Qcb": 0.05}
 Row = tuple[str, str, str, int, float, float, float, float]
 
 
-def speed_table(rows: list[Row]) -> list[str]:
+def speed_table(rows: list[Row]) -> str:
     """Every measurement, as Markdown."""
-    head = (
-        "| metric | implementation | precision | threads | value | median s | smallest s | CPU s |"
-    )
-    lines = [head, "| --- | --- | --- | --- | --- | --- | --- | --- |"]
-    for metric, implementation, dtype, threads, value, wall, best, cost in rows:
-        lines.append(
-            f"| {metric} | {implementation} | {dtype} | {threads} | {value:.6f} "
-            f"| {wall:.4f} | {best:.4f} | {cost:.4f} |"
-        )
-    return lines
+    head = "metric implementation precision threads value median_s smallest_s CPU_s"
+    body = [[*row[:4], f"{row[4]:.6f}", *(f"{seconds:.4f}" for seconds in row[5:])] for row in rows]
+    return markdown([word.replace("_", " ") for word in head.split()], body, left=8)
 
 
-def target_table(rows: list[Row]) -> list[str]:
+def target_table(rows: list[Row]) -> str:
     """Which target is met, by the median, in which precision and with how many threads."""
     ours = {(row[0], row[2], row[3]): row[5] for row in rows if row[1] == "mma_unet"}
     kinds = sorted({(dtype, threads) for _, dtype, threads in ours}, reverse=True)
     titles = [f"{dtype}, {threads} thread{'s' * (threads > 1)}" for dtype, threads in kinds]
-    lines = [f"| metric | target | {' | '.join(titles)} |", "| --- " * (len(titles) + 2) + "|"]
+    body = []
     for metric, target in TARGETS.items():
         cells = []
         for dtype, threads in kinds:
             seconds = ours[metric, dtype, threads]
             cells.append(f"{seconds:.4f} {'met' if seconds <= target else 'missed'}")
-        lines.append(f"| {metric} | {target} | {' | '.join(cells)} |")
-    return lines
+        body.append([metric, target, *cells])
+    return markdown(["metric", "target", *titles], body, left=len(titles) + 2)
 
 
-def machine() -> str:
+def machine_line() -> str:
     """What the figures were measured on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    load = os.getloadavg()[0]
-    return f"Machine: {model}, {os.cpu_count()} cores, load {load:.1f}; torch {torch.__version__}."
+    load = machine.load_average() or 0.0
+    where = f"{machine.cpu_name()}, {machine.cores()} cores"
+    return f"Machine: {where}, load {load:.1f}; torch {torch.__version__}."
 
 
 def main() -> None:
@@ -181,9 +170,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "metrics_speed.csv")
     options = parser.parse_args()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
 
-    state = machine()  # Before the work here adds to the load.
+    state = machine_line()  # Before the work here adds to the load.
     rows: list[Row] = []
     calls = candidates(*speed_case())
     for threads in options.threads:
@@ -196,14 +184,9 @@ def main() -> None:
 
     header = ["metric", "implementation", "precision", "threads", "value"]
     header += ["wall_median_s", "wall_min_s", "cpu_median_s"]
-    part = options.out.with_name(f".{options.out.name}.{os.getpid()}")
-    with part.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows([*row[:4], *(f"{number:.6g}" for number in row[4:])] for row in rows)
-    part.replace(options.out)
+    write_table(options.out, header, rows, digits=6)
 
-    print("\n".join([state, "", *target_table(rows), "", *speed_table(rows)]))
+    print(state, target_table(rows), speed_table(rows), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ PYTHONPATH=src python scripts/bench_tiling.py --model small --max-memory 2GB > r
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ def images(pixels: int) -> tuple[np.ndarray, np.ndarray]:
 def one(arguments: argparse.Namespace) -> None:
     """Fuse one size in this process and print a line of the table."""
     from mma_unet import Fuser
+    from mma_unet.machine import peak_memory
 
     ir, vi = images(round(arguments.one * 1e6))
     tiles = [0]
@@ -42,7 +42,7 @@ def one(arguments: argparse.Namespace) -> None:
     start = time.perf_counter(), time.process_time()
     fuser(ir, vi)
     wall, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    peak = peak_memory() / 1e6
     megapixels = ir.size / 1e6
     print(f"{megapixels:.3f},{tiles[-1]},{wall:.2f},{cpu:.2f},{wall / megapixels:.2f},{peak:.0f}")
 

@@ -22,9 +22,9 @@ from torch import Tensor
 from mma_unet.benchmark.triples import BASELINES
 from mma_unet.data import disturb, from_float, open_split
 from mma_unet.data.datasets import PairedImages
-from mma_unet.files import write_table
 from mma_unet.inference import Fuser
 from mma_unet.metrics import score
+from mma_unet.tables import write_rows
 
 HERE = Path(__file__).parents[1]
 METRICS = ("VIF", "Qabf", "target")
@@ -81,7 +81,7 @@ def main() -> None:
             share = round(float(means[2] / clean_means[2]), 3)
             about = {"split": split, "method": name, "disturbance": kind, "pairs": len(table)}
             rows.append({**about, **row, "target share": share})
-        write_table(args.out, rows)
+        write_rows(args.out, rows)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ they rest on fewer.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import os
 import statistics
@@ -28,6 +27,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.metrics import METRICS, SUITES
+from mma_unet.tables import markdown, write_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -247,24 +247,6 @@ def _cell(rows: list[dict[str, object]]) -> str:
     return f"{rest:.1e} ({worst:.1e} on S08)" if worst > 3 * rest else f"{worst:.1e}"
 
 
-def markdown(rows: list[list[str]]) -> str:
-    """A Markdown table with the first row as its head."""
-    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def write(path: Path, rows: list[dict[str, object]]) -> None:
-    """Write dictionaries as CSV, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-    part.replace(path)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=ROOT / "results")
@@ -282,19 +264,21 @@ def main() -> None:
     print(f"{len(cases)} cases: {len(cases) - real} synthetic, {real} real\n")
 
     with torch.no_grad():
-        print(markdown(constants()) + "\n")
+        head, *body = constants()
+        print(markdown(head, body, left=len(head)) + "\n")
         apart = differences(cases)
-        write(options.results / "metric_differences.csv", apart)
+        write_rows(options.results / "metric_differences.csv", apart, digits=6)
         keys = ["metric", "canonical", "factor", "cases", "median_abs", "largest_abs"]
         keys += ["lowest", "highest", "values_from", "values_to"]
         cells = [
             [f"{row[k]:.3g}" if isinstance(row[k], float) else str(row[k]) for k in keys]
             for row in apart
         ]
-        print(markdown([keys, *cells]) + "\n")
+        print(markdown(keys, cells, left=len(keys)) + "\n")
         found = errors(golden, cases)
-        write(options.results / "metric_errors.csv", found)
-        print(markdown(group_rows(found)))
+        write_rows(options.results / "metric_errors.csv", found, digits=6)
+        head, *body = group_rows(found)
+        print(markdown(head, body, left=len(head)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Operators on `|` are left out: here it stands in annotations, which are not eval
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import random
 import shutil
@@ -26,6 +25,8 @@ from cosmic_ray.modules import find_modules
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 from rich.progress import track
+
+from mma_unet.tables import write_table
 
 HERE = Path(__file__).parents[1]
 ROOMS = {
@@ -79,10 +80,7 @@ def main() -> None:
                 text = changed.splitlines()[line - 1].strip() if not killed else ""
                 name = str(file.relative_to(copy / "src" / "mma_unet"))
                 rows.append([room, name, line, operator, "killed" if killed else "survived", text])
-    with args.out.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(
-            [["room", "file", "line", "operator", "result", "mutant"], *rows]
-        )
+    write_table(args.out, ["room", "file", "line", "operator", "result", "mutant"], rows)
     for room in args.rooms:
         mine = [row for row in rows if row[0] == room]
         killed = sum(row[4] == "killed" for row in mine)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mma_unet import machine
 from mma_unet.data import write_image
 
 
@@ -134,8 +135,8 @@ def main() -> None:
         "seconds_to_first_result": round(times.get("first", times["end"]), 1),
         "pairs_per_second": round(wish.pairs / times["end"], 1),
         "local_engine_seconds": round(local_seconds, 1),
-        "load_average_after": round(os.getloadavg()[0], 1),
-        "machine": f"{os.cpu_count()} x {platform.machine()}, Python {platform.python_version()}",
+        "load_average_after": round(machine.load_average() or 0.0, 1),
+        "machine": f"{machine.cores()} x {platform.machine()}, Python {platform.python_version()}",
     }
     print(json.dumps(figures, indent=2))
     if wish.out:

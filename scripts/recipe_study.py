@@ -17,8 +17,8 @@ from typing import Any
 
 from workers import in_parallel, quiet
 
-from mma_unet.files import write_table
 from mma_unet.models import read_card
+from mma_unet.tables import write_rows
 from mma_unet.training import load_recipe, train
 
 HERE = Path(__file__).parents[1]
@@ -109,7 +109,7 @@ def main() -> None:
         assert weights is not None
         for split, scores in read_card(weights).scores.items():
             rows.append({"recipe": name, "what": what, "split": split, **scores})
-    write_table(args.out, rows)
+    write_rows(args.out, rows)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ scripts/score_shipped.sh && python scripts/result_tables.py
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from pathlib import Path
 from statistics import mean, stdev
 
 from mma_unet.models import count_macs, count_parameters, load_model, read_card, shipped_models
+from mma_unet.tables import markdown, read_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 METRICS = ("VIF", "SSIM", "PSNR", "Qabf", "Qcb")
@@ -47,17 +47,11 @@ def fill(name: str, mark: str, text: str) -> None:
 
 
 def rows(path: str) -> list[dict[str, str]]:
-    with (ROOT / "results" / path).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return read_rows(ROOT / "results" / path)
 
 
 def digits(metric: str, value: float) -> str:
     return f"{value:.2f}" if metric == "PSNR" else f"{value:.3f}"
-
-
-def table(head: list[str], body: list[list[str]]) -> str:
-    rule = ["---"] + ["---:"] * (len(head) - 1)
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
 
 
 def tables(*, intervals: bool = False) -> str:
@@ -84,7 +78,7 @@ def tables(*, intervals: bool = False) -> str:
                 cells.append(text)
             body.append(cells)
         body.sort(key=lambda cells: float(cells[1]))
-        parts.append(f"**{title}**\n\n{table(['method', 'mean rank', *METRICS], body)}\n")
+        parts.append(f"**{title}**\n\n{markdown(['method', 'mean rank', *METRICS], body)}\n")
     return "\n".join(parts)
 
 
@@ -100,7 +94,7 @@ def models() -> str:
         label = f"`{name}`" + (" (default)" if name == "small" else "")
         body.append([label, parameters, macs, f"{size / 1e6:.1f} MB", pairs])
     head = ["name", "parameters", "GMACs at 480x640", "file", "training pairs"]
-    return table(head, body)
+    return markdown(head, body)
 
 
 def scores() -> str:
@@ -110,7 +104,7 @@ def scores() -> str:
         for split, values in read_card(name).scores.items():
             cells = [digits(metric, float(values[metric])) for metric in METRICS]
             body.append([f"`{name}`", split, str(values["pairs"]), *cells])
-    return table(["weights", "scored on", "pairs", *METRICS], body)
+    return markdown(["weights", "scored on", "pairs", *METRICS], body)
 
 
 def study() -> str:
@@ -127,7 +121,7 @@ def study() -> str:
             for m in METRICS
         ]
         body.append([f"**{recipe}**: {splits[0]['what']}", *cells])
-    return table(["recipe", *METRICS], body)
+    return markdown(["recipe", *METRICS], body)
 
 
 def pooled(group: list[dict[str, str]], metric: str) -> float:
@@ -150,17 +144,16 @@ def seeds() -> str:
             values = [float(row[metric]) for row in runs]
             cells.append(f"{digits(metric, mean(values))} ± {stdev(values):.3f}")
         body.append([split, runs[0]["pairs"], *cells])
-    return table(["split", "pairs", *METRICS], body)
+    return markdown(["split", "pairs", *METRICS], body)
 
 
 def frontier() -> str:
     """Optimized pixels beside `small` on the same pairs."""
     parts = []
     for name, title in SETS.items():
-        try:
-            found = rows(f"frontier_{name}.csv")
-        except FileNotFoundError:
+        if not (ROOT / "results" / f"frontier_{name}.csv").is_file():
             continue
+        found = rows(f"frontier_{name}.csv")
         pairs = sorted({row["pair"] for row in found})
         body = []
         for objective in dict.fromkeys(row["objective"] for row in found):
@@ -174,7 +167,7 @@ def frontier() -> str:
         share = [means[m] / (sum(float(r[m]) for r in joint) / len(joint)) for m in METRICS]
         body.append(["small as a share of joint", *(f"{100 * value:.0f} %" for value in share)])
         label = f"**{title.split(',')[0]}**, {len(pairs)} pair(s)"
-        parts.append(f"{label}\n\n{table(['climbed', *METRICS], body)}\n")
+        parts.append(f"{label}\n\n{markdown(['climbed', *METRICS], body)}\n")
     return "\n".join(parts)
 
 

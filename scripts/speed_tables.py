@@ -9,7 +9,6 @@ stopped; results/speed.csv gets the figures.
 from __future__ import annotations
 
 import argparse
-import csv
 import re
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from itertools import product
 from pathlib import Path
 
 from mma_unet.inference.runtimes.exported import read_exported
+from mma_unet.tables import markdown, read_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "speed.md"
@@ -61,21 +61,21 @@ def part_speed(_: Path, work: Path) -> str:
              "--precision", "fp32", "--size", "640x480")  # fmt: skip
     kept = {key: row for key, row in rows(work).items() if row["runtime"] == "torch"}
     lines = ["", "The same with glibc left alone (`--no-allocator`), torch fp32, 640x480:", ""]
-    lines += ["| model | ms, system default | ms, large blocks kept |", "| --- | ---: | ---: |"]
+    body = []
     for key, row in rows(work / "plain").items():
         before, after = (1000 * float(r["latency_s"]) for r in (row, kept[key]))
-        lines.append(f"| {row['preset']} | {before:.1f} | {after:.1f} |")
+        body.append([row["preset"], f"{before:.1f}", f"{after:.1f}"])
+    lines.append(markdown(["model", "ms, system default", "ms, large blocks kept"], body))
     return table + "\n".join(lines)
 
 
 def rows(folder: Path) -> dict[tuple[str, ...], dict[str, str]]:
     """The measured figures for 640x480 on the CPU by model, runtime and precision."""
-    with (folder / "speed.csv").open(newline="", encoding="utf-8") as file:
-        return {
-            (row["preset"], row["runtime"], row["precision"]): row
-            for row in csv.DictReader(file)
-            if (row["height"], row["width"], row["device"]) == ("480", "640", "cpu")
-        }
+    return {
+        (row["preset"], row["runtime"], row["precision"]): row
+        for row in read_rows(folder / "speed.csv")
+        if (row["height"], row["width"], row["device"]) == ("480", "640", "cpu")
+    }
 
 
 def part_rivals(_: Path, work: Path) -> str:
@@ -89,10 +89,11 @@ def part_rivals(_: Path, work: Path) -> str:
             ours[name] = float(best["latency_s"])
     times = {**RIVALS, **ours}
     unit = min(ours.values())
-    lines = ["| method | seconds | times ours |", "| --- | ---: | ---: |"]
-    for name, seconds in sorted(times.items(), key=lambda item: item[1]):
-        lines.append(f"| {name} | {seconds:.3f} | {seconds / unit:.1f} |")
-    return "\n".join(lines)
+    body = [
+        [name, f"{seconds:.3f}", f"{seconds / unit:.1f}"]
+        for name, seconds in sorted(times.items(), key=lambda item: item[1])
+    ]
+    return markdown(["method", "seconds", "times ours"], body)
 
 
 def part_quality(data: Path, work: Path) -> str:
@@ -101,8 +102,7 @@ def part_quality(data: Path, work: Path) -> str:
         for split in ("msrs/train", "roadscene/train")
         for option in ("--ir", data / split / "ir", "--vi", data / split / "vi")
     ]
-    lines = ["| int8 against fp32 | levels in floating point | " + " | ".join(METRICS) + " |"]
-    lines.append("| --- | ---: |" + " ---: |" * len(METRICS))
+    body = []
     for model, suffix in product(("small", "tiny"), (".onnx", ".xml")):
         file = work / f"{model}-int8{suffix}"
         if not file.is_file():
@@ -112,9 +112,8 @@ def part_quality(data: Path, work: Path) -> str:
         before, after = about["quality"]["before"], about["quality"]["after"]
         change = [f"{100 * (after[name] / before[name] - 1):+.2f} %" for name in METRICS]
         runtime = "ONNX Runtime" if suffix == ".onnx" else "OpenVINO (NNCF)"
-        cells = [f"`{model}`, {runtime}", str(about["float_levels"]), *change]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        body.append([f"`{model}`, {runtime}", about["float_levels"], *change])
+    return markdown(["int8 against fp32", "levels in floating point", *METRICS], body)
 
 
 def part_scaling(_: Path, work: Path) -> str:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from workers import in_parallel, quiet
 
-from mma_unet.files import write_table
 from mma_unet.models import read_card
+from mma_unet.tables import write_rows
 from mma_unet.training import load_recipe, train
 
 HERE = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def main() -> None:
         for recipe, path in zip(RECIPES, weights, strict=True):
             for split, scores in read_card(path).scores.items():
                 rows.append({"seed": seed, "recipe": recipe, "split": split, **scores})
-    write_table(args.out, rows)
+    write_rows(args.out, rows)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from mma_unet import files
 from mma_unet.cli.common import check_writable
 from mma_unet.errors import InputError
-from mma_unet.files import check_target, probe, probe_target, replacing, write_table, write_text
+from mma_unet.files import check_target, probe, probe_target, replacing, write_text
 
 
 def test_the_finished_file_replaces_the_old_one(tmp_path: Path) -> None:
@@ -77,9 +77,3 @@ def test_a_place_that_takes_no_file_is_told_in_one_sentence(
         probe_target(tmp_path / "a.txt")
     with pytest.raises(InputError, match=r": cannot write there \(Read-only .*another folder for"):
         check_writable(tmp_path)
-
-
-def test_a_table_has_the_columns_of_all_its_rows(tmp_path: Path) -> None:
-    target = tmp_path / "new" / "table.csv"
-    write_table(target, [{"a": 1}, {"a": 2, "b": "x,y"}])
-    assert target.read_text().splitlines() == ["a,b", "1,", '2,"x,y"']

@@ -9,11 +9,13 @@ start (`MMA_UNET_ALLOCATOR=default` leaves it alone), a program that embeds `Fus
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
+from typing import Any
 
-__all__ = ["allocator_setting", "keep_large_blocks"]
+__all__ = ["allocator_setting", "keep_large_blocks", "release_memory"]
 
 _VARIABLE = "MMA_UNET_ALLOCATOR"
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
@@ -33,14 +35,22 @@ def keep_large_blocks() -> bool:
         Whether the setting is in force.
     """
     global _kept
-    if os.environ.get(_VARIABLE, "keep") != "default" and sys.platform == "linux":
-        try:
-            mallopt = ctypes.CDLL(None).mallopt
-        except (AttributeError, OSError):  # musl has none
-            return _kept
+    mallopt = _glibc("mallopt")
+    if os.environ.get(_VARIABLE, "keep") != "default" and mallopt is not None:
         threshold = mallopt(_M_MMAP_THRESHOLD, _GIBIBYTE) or mallopt(_M_MMAP_MAX, 0)
         _kept = bool(threshold and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
     return _kept
+
+
+def release_memory() -> None:
+    """Give memory that was freed back to the system (glibc; elsewhere nothing is done).
+
+    Feature maps of tiles of different shapes leave holes in the heap, which would otherwise grow
+    from tile to tile.
+    """
+    trim = _glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
 
 
 def allocator_setting() -> str:
@@ -53,3 +63,11 @@ def allocator_setting() -> str:
         return "glibc, large blocks kept"
     tuned = any(name in os.environ for name in ("MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"))
     return "set by the environment" if tuned else "system default"
+
+
+def _glibc(function: str) -> Any:
+    """A function of the C library; None where there is no glibc, as on Windows, macOS and musl."""
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):
+            return getattr(ctypes.CDLL(None), function)
+    return None

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import csv
+import hashlib
+import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from mma_unet.errors import InputError
 
 __all__ = [
     "check_target",
+    "part_beside",
+    "part_mark",
     "printable",
     "probe",
     "probe_target",
     "replacing",
-    "write_table",
     "write_text",
 ]
 
@@ -39,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OSError: The place cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    part = part_beside(path)
     try:
         yield part
         part.replace(path)
@@ -47,17 +49,17 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write rows as CSV, all or nothing; a row may lack columns that others have.
+def part_beside(path: Path) -> Path:
+    """A new hidden file to write before it becomes `path`: `part_mark`, then a random number.
 
-    Raises:
-        OSError: The place cannot be written.
+    The length of its name does not depend on that of `path`.
     """
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+    return path.with_name(f"{part_mark(path.name)}-{secrets.token_hex(8)}.part")
+
+
+def part_mark(name: str) -> str:
+    """What the name of every `.part` file for a file `name` begins with, up to its last `-`."""
+    return "." + hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
 
 
 def probe(folder: Path) -> None:
@@ -66,7 +68,7 @@ def probe(folder: Path) -> None:
     Raises:
         OSError: It cannot.
     """
-    trial = folder / f".{secrets.token_hex(8)}.part"
+    trial = part_beside(folder / "trial")
     try:
         trial.touch(exist_ok=False)
     finally:

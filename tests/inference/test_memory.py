@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -77,17 +74,3 @@ def test_little_memory_does_not_cut_an_ordinary_image(monkeypatch: pytest.Monkey
     for model in ("tiny", "small"):
         fused = Fuser(model, device="cpu", runtime="torch")(image, image)
         assert np.asarray(fused).shape == image.shape
-
-
-@pytest.mark.parametrize("system", ["win32", "darwin"])
-def test_memory_is_released_where_there_is_no_glibc(
-    monkeypatch: pytest.MonkeyPatch, system: str
-) -> None:
-    """On Windows `ctypes.CDLL(None)` is a TypeError."""
-
-    def refuse(name: object) -> SimpleNamespace:
-        raise TypeError(name)
-
-    monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(ctypes, "CDLL", refuse)
-    memory.release_memory()

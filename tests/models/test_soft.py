@@ -65,7 +65,7 @@ def test_soft_maps_have_the_shapes_of_levels_2_to_5_and_weights_sum_to_one() -> 
     assert soft.chosen()[0] == (1, 2)
     assert soft.chosen()[2] == (2, 4)
     soft.temperature = 0.1
-    assert float(soft.weights()[2, 4]) > 0.99
+    assert soft.weights()[2, 4].item() > 0.99
 
 
 def test_only_the_symmetric_pairing_has_a_place_for_every_candidate() -> None:

@@ -17,9 +17,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from mma_unet.benchmark.scores import read_table, write_table
 from mma_unet.benchmark.triples import Triple
 from mma_unet.errors import InputError
+from mma_unet.tables import read_table, write_table
 
 __all__ = [
     "FUSING",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -14,6 +13,7 @@ from types import TracebackType
 
 from mma_unet.benchmark.triples import Triple, load, stretched
 from mma_unet.errors import InputError
+from mma_unet.machine import cores
 
 __all__ = ["Result", "ScorePool", "sensible_workers"]
 
@@ -32,10 +32,7 @@ class Result:
 
 def sensible_workers(triples: int) -> int:
     """A number of processes for so many triples: one for few, at most one per processor."""
-    available = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return max(1, min(available, triples // _WORTH_A_WORKER))
+    return max(1, min(cores(), triples // _WORTH_A_WORKER))
 
 
 class ScorePool:

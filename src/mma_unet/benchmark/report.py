@@ -16,9 +16,9 @@ from mma_unet.benchmark.comparison import Comparison
 from mma_unet.benchmark.evaluate import Progress
 from mma_unet.benchmark.pictures import draw_scenes
 from mma_unet.benchmark.plots import box_plot
-from mma_unet.benchmark.scores import write_table
 from mma_unet.benchmark.statistics import Summary
 from mma_unet.files import write_text
+from mma_unet.tables import write_table
 
 __all__ = ["write_report"]
 

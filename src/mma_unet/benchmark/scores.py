@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mma_unet.errors import InputError
-from mma_unet.files import write_text
+from mma_unet.tables import read_table, write_table
 
-__all__ = ["FloatArray", "Scores", "column_means", "column_medians", "read_table", "write_table"]
+__all__ = ["FloatArray", "Scores", "column_means", "column_medians"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -110,28 +108,3 @@ class Scores:
             raise InputError(f"{path} is not a table of scores: {error}.") from None
         names = tuple(row[0] for row in rows)
         return cls(names, tuple(header[1:]), values.reshape(len(names), len(header) - 1))
-
-
-def write_table(path: str | Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write a CSV file atomically; floats at full precision, names of files byte by byte."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_text(path, buffer.getvalue(), errors="surrogateescape")
-
-
-def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a CSV file.
-
-    Raises:
-        InputError: The file is missing, empty, or a row has another length than the header.
-    """
-    try:
-        with Path(path).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            header, *rows = csv.reader(file)
-    except (OSError, csv.Error, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a CSV table ({error}).") from None
-    if any(len(row) != len(header) for row in rows):
-        raise InputError(f"{path} is not a CSV table: its rows differ in length.")
-    return header, rows

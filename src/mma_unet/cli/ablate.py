@@ -40,8 +40,8 @@ def ablate(
     paper's order holds. Run the same command again to resume after an interruption.
     """
     need("lightning", extra="train")
-    from mma_unet.benchmark.scores import write_table
     from mma_unet.files import probe_target
+    from mma_unet.tables import write_table
     from mma_unet.training import load_recipe
     from mma_unet.training.ablation import METRICS, ablation_jobs, orderings, run_ablation
     from mma_unet.training.study import Study

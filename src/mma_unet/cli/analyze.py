@@ -48,10 +48,10 @@ def frontier(
     """
     from mma_unet.analysis.frontier import OBJECTIVES
     from mma_unet.analysis.frontier import frontier as climb_all
-    from mma_unet.benchmark.scores import write_table
     from mma_unet.data import find_pairs
     from mma_unet.files import probe_target
     from mma_unet.metrics.scoring import suite_specs
+    from mma_unet.tables import write_table
 
     labels = [spec.label for spec in suite_specs("paper")]
     probe_target(out)
@@ -93,7 +93,7 @@ def _read(path: Path, labels: Sequence[str]) -> dict[_Key, list[float]]:
     Raises:
         InputError: The file is something else.
     """
-    from mma_unet.benchmark.scores import read_table
+    from mma_unet.tables import read_table
 
     if not path.exists():
         return {}

@@ -44,8 +44,8 @@ def asymmetry(
     need("matplotlib", extra="report")
     from mma_unet.analysis.asymmetry import choose_by_cka
     from mma_unet.analysis.asymmetry_plot import draw_search
-    from mma_unet.benchmark.scores import write_table
     from mma_unet.files import probe_target
+    from mma_unet.tables import write_table
     from mma_unet.training import load_recipe
     from mma_unet.training.offsets import judge, search_jobs, search_result
     from mma_unet.training.study import Study, run_jobs

@@ -60,10 +60,10 @@ def bench(
 
     Run it on an otherwise idle machine. With --scaling or --quality that is measured instead.
     """
-    from mma_unet.machine import available_cores
+    from mma_unet.machine import cores
 
     check_writable(out)
-    count = available_cores() if threads is None else threads
+    count = cores() if threads is None else threads
     with _bar(progress) as step:
         if scaling:
             chosen = (runtime or ["auto"])[0], (precision or ["auto"])[0]

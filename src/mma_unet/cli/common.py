@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import secrets
-import sys
 import time
 from pathlib import Path
 
 from rich.console import Console
 
 from mma_unet.errors import InputError
-from mma_unet.files import probe
+from mma_unet.files import part_beside, probe
 
 __all__ = ["BadPlaceError", "check_writable", "console", "cost", "errors", "need", "place"]
 
@@ -58,7 +56,7 @@ def check_writable(folder: Path) -> None:
     from mma_unet.data.storage import is_remote, write_atomically
 
     if is_remote(folder):
-        trial = folder / f".{secrets.token_hex(8)}.part"
+        trial = part_beside(folder / "trial")
         write_atomically(trial, b"?")
         trial.unlink()
         return
@@ -73,11 +71,6 @@ def check_writable(folder: Path) -> None:
 
 def cost(start: float) -> str:
     """Wall time since `start` (of `time.monotonic`) and the peak memory of this process."""
-    text = f"Took {time.monotonic() - start:.1f} s"
-    try:
-        import resource
-    except ImportError:  # Windows
-        return text
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    scale = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
-    return f"{text}, peak memory {peak * scale / 1e6:.0f} MB"
+    from mma_unet.machine import peak_memory
+
+    return f"Took {time.monotonic() - start:.1f} s, peak memory {peak_memory() / 1e6:.0f} MB"

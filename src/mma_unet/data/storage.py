@@ -8,15 +8,14 @@ and listing a folder.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
 from mma_unet.errors import InputError
+from mma_unet.files import part_beside, part_mark, replacing
 
 __all__ = [
     "is_remote",
@@ -31,8 +30,6 @@ __all__ = [
 _RENAMING = {"local", "sftp", "ssh", "hdfs", "arrow_hdfs", "webhdfs", "webHDFS", "smb"}
 """Protocols of file systems, where a file that is being written can be seen; the others are object
 stores, where an object appears when its upload is complete."""
-
-_LEFTOVER = re.compile(r"\.([0-9a-f]{16})-[0-9a-f]{16}\.part")
 
 
 def locate(text: str | os.PathLike[str]) -> Path:
@@ -122,16 +119,10 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
         if is_remote(path):
             _put(path, bytes(data))
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise InputError(f"{path} is a folder: give the output a file name.")
-        temporary = path.with_name(_temporary_name(path.name))
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-            os.replace(temporary, path)  # noqa: PTH105 - the name says what it does
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as part:
+            part.write_bytes(data)
     except InputError:
         raise
     except Exception as error:
@@ -148,7 +139,7 @@ def _put(path: Path, data: bytes) -> None:
         place.fs.pipe_file(place.path, data)
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(_temporary_name(place.name))
+    temporary: Any = part_beside(place)
     try:
         place.fs.pipe_file(temporary.path, data)
         place.fs.mv(temporary.path, place.path)
@@ -216,24 +207,14 @@ def remove_leftovers(targets: Iterable[Path]) -> int:
     """
     folders: dict[Path, set[str]] = {}
     for target in targets:
-        folders.setdefault(target.parent, set()).add(_key(target.name))
+        folders.setdefault(target.parent, set()).add(part_mark(target.name))
     removed = 0
-    for folder, keys in folders.items():
+    for folder, marks in folders.items():
         for name in list_files(folder):
-            match = _LEFTOVER.fullmatch(name)
-            if match and match[1] in keys:
+            if name.endswith(".part") and name.rpartition("-")[0] in marks:
                 (folder / name).unlink(missing_ok=True)
                 removed += 1
     return removed
-
-
-def _temporary_name(name: str) -> str:
-    """A hidden name of fixed length that tells for which file it is."""
-    return f".{_key(name)}-{secrets.token_hex(8)}.part"
-
-
-def _key(name: str) -> str:
-    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
 
 
 def _reason(error: Exception) -> str:

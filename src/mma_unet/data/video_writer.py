@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +20,7 @@ from av.video.stream import VideoStream
 from mma_unet.data.video import default_colorspace
 from mma_unet.data.video_names import VIDEO_FORMATS
 from mma_unet.errors import InputError
+from mma_unet.files import part_beside
 
 __all__ = ["VideoWriter"]
 
@@ -55,7 +55,7 @@ class VideoWriter:
         container, self._codec = VIDEO_FORMATS[target.suffix.lower()]
         self.target, self.rate, self.time_base = target, rate, time_base
         self.frames = 0
-        self._part = target.with_name(f".{secrets.token_hex(8)}.part")
+        self._part = part_beside(target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._out: OutputContainer = av.open(str(self._part), "w", format=container)

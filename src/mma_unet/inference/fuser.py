@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mma_unet.allocator import release_memory
 from mma_unet.errors import InputError
 from mma_unet.inference.canvas import Canvas
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
-from mma_unet.inference.memory import memory_budget, parse_memory, release_memory
+from mma_unet.inference.memory import memory_budget, parse_memory
 from mma_unet.inference.runtimes import choose
 from mma_unet.inference.runtimes.base import Runtime
 from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import re
-import sys
 
 import torch
 
 from mma_unet.errors import InputError
 from mma_unet.machine import available_memory, resident_memory
 
-__all__ = ["memory_budget", "parse_memory", "release_memory"]
+__all__ = ["memory_budget", "parse_memory"]
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -52,17 +49,6 @@ def memory_budget(limit: int | None, device: torch.device) -> int:
     if device.type == "cuda":
         return limit - torch.cuda.memory_allocated(device)
     return limit - resident_memory()
-
-
-def release_memory() -> None:
-    """Give memory that was freed back to the system (glibc; elsewhere nothing is done).
-
-    Feature maps of tiles of different shapes leave holes in the heap, which would otherwise grow
-    from tile to tile.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(AttributeError, OSError):  # musl has none
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _free_on_cuda(device: torch.device) -> int:

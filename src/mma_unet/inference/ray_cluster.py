@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mma_unet.errors import InputError
+from mma_unet.machine import cores
 
 __all__ = ["Share", "cluster"]
 
@@ -97,7 +98,7 @@ def _connect(workers: int | None, address: str | None) -> None:
     import ray
 
     if address is None:
-        _start(max(workers or 0, _cpus()))
+        _start(max(workers or 0, cores()))
         return
     try:
         _knock(address)
@@ -146,13 +147,6 @@ def _share(workers: int | None, resources: dict[str, float], *, local: bool) -> 
     """Divide the machine, or leave a joined cluster's workers one CPU each."""
     cpus, gpus = int(resources.get("CPU", 1)), resources.get("GPU", 0.0)
     count = workers or max(1, int(gpus) or cpus)
-    threads = max(1, _cpus() // count) if local else 1
+    threads = max(1, cores() // count) if local else 1
     each = gpus / count
     return Share(count, threads, float(int(each)) if each >= 1 else each)
-
-
-def _cpus() -> int:
-    """CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

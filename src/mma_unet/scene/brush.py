@@ -26,13 +26,13 @@ class Car:
     """A car on the road.
 
     Attributes:
-        x: Middle of the car across the street, in metres.
+        x: Middle of the car across the street, in meters.
         z: Distance of the end that is nearer to the camera.
         oncoming: Shows its front, headlights on; otherwise its rear.
         paint: RGB albedo.
         running: Whether its lights are on.
         heat: Factor on the engine's excess warmth.
-        speed: Metres per frame along z, for sequences.
+        speed: Meters per frame along z, for sequences.
     """
 
     x: float
@@ -77,7 +77,7 @@ class Brush:
         warm: float,
         glow: Array | None = None,
     ) -> None:
-        """Fill a polygon given in the car's own metres."""
+        """Fill a polygon given in the car's own meters."""
         pixels = self._pixels(corners)
         size = self.camera.width, self.camera.height
         low = np.clip(np.floor(pixels.min(axis=0)).astype(int) - 2, 0, size)

@@ -12,7 +12,7 @@ __all__ = ["Camera", "infrared_sensor", "visible_sensor"]
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera on the road looking along it; x right, y up, z forward, in metres.
+    """A pinhole camera on the road looking along it; x right, y up, z forward, in meters.
 
     Attributes:
         height: Rows of the picture it draws, after supersampling.

@@ -81,8 +81,8 @@ def _soften(layer: CarLayer, unit: float) -> None:
     rounded = cv2.GaussianBlur(alpha, (0, 0), max(0.022 * unit, 0.6))
     layer.alpha[box] = np.minimum(smoothstep(0.40, 0.62, rounded), cv2.blur(alpha, (3, 3)) * 1.5)
 
-    def blend(image: Array, metres: float) -> Array:
-        sigma = max(metres * unit, 0.5)
+    def blend(image: Array, meters: float) -> Array:
+        sigma = max(meters * unit, 0.5)
         weight = np.maximum(cv2.GaussianBlur(solid, (0, 0), sigma), 0.1)
         mask = solid if image.ndim == 2 else solid[..., None]
         weight = weight if image.ndim == 2 else weight[..., None]

@@ -66,8 +66,8 @@ def lamp_layer(lamp: Lamp, camera: Camera) -> CarLayer:
     unit = camera.focal / z
     mask = np.zeros(layer.alpha.shape, np.uint8)
     path = np.round(joints * 16).astype(np.int32)
-    for start, stop, metres in zip(path, path[1:], (0.13, 0.09, 0.08), strict=False):
-        thick = max(round(metres * unit), 1)
+    for start, stop, meters in zip(path, path[1:], (0.13, 0.09, 0.08), strict=False):
+        thick = max(round(meters * unit), 1)
         cv2.line(mask, start.tolist(), stop.tolist(), 255, thick, cv2.LINE_AA, 4)
     foot = camera.project(np.array([(lamp.x - 0.11, 0, z), (lamp.x + 0.11, 0.9, z)]))
     _box(mask, foot)

@@ -15,11 +15,11 @@ class Light:
     """A small source of light.
 
     Attributes:
-        position: x, y, z in metres.
+        position: x, y, z in meters.
         color: Linear RGB, strength included.
         direction: Unit vector of its beam, None where it shines all round.
         edge: Cosines at which the beam is dark and at which it is full.
-        reach: Metres within which it does not grow stronger.
+        reach: Meters within which it does not grow stronger.
     """
 
     position: tuple[float, float, float]

@@ -32,12 +32,12 @@ class Noise:
         self._padded: Array = np.pad(self.field, (0, 2), mode="wrap")
 
     def __call__(self, u: Array, v: Array, period: float) -> Array:
-        """Noise of mean 0 and standard deviation 1 at places given in metres.
+        """Noise of mean 0 and standard deviation 1 at places given in meters.
 
         Args:
             u: First coordinate, any shape.
             v: Second coordinate, the same shape.
-            period: Metres after which the noise repeats; small means fine grain.
+            period: Meters after which the noise repeats; small means fine grain.
 
         Returns:
             ``float32`` of the same shape.

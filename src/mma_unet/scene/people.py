@@ -10,7 +10,7 @@ from mma_unet.scene.noise import Array, Noise
 
 __all__ = ["Person", "Sprite", "draw_person"]
 
-_WIDTH, _HEIGHT = 1.5, 2.0  # metres
+_WIDTH, _HEIGHT = 1.5, 2.0  # meters
 
 
 @dataclass(frozen=True)
@@ -18,16 +18,16 @@ class Person:
     """Someone in the street.
 
     Attributes:
-        x: Place across the street in metres.
-        z: Distance in metres.
-        tall: Height in metres.
+        x: Place across the street in meters.
+        z: Distance in meters.
+        tall: Height in meters.
         phase: Where in the stride, in radians; moves on as they walk.
         stride: 0 standing to 1 walking briskly.
         facing: Sine of the turn: -1 walks to the left, 1 to the right, 0 along the street.
         coat: RGB albedo of the jacket.
         trousers: RGB albedo.
         warmth: Factor on the temperature of the clothes.
-        speed: Metres per frame in x and z, for sequences.
+        speed: Meters per frame in x and z, for sequences.
     """
 
     x: float
@@ -50,7 +50,7 @@ class Sprite:
         alpha: ``(h, w)`` coverage in [0, 1].
         albedo: ``(h, w, 3)``.
         warmth: ``(h, w)`` apparent temperature in [0, 1].
-        scale: Pixels per metre.
+        scale: Pixels per meter.
     """
 
     alpha: Array
@@ -60,7 +60,7 @@ class Sprite:
 
 
 class _Canvas:
-    """Draws tapered limbs in metres (x to the right, y up) into the three maps at once."""
+    """Draws tapered limbs in meters (x to the right, y up) into the three maps at once."""
 
     def __init__(self, scale: float) -> None:
         self.scale = scale
@@ -122,7 +122,7 @@ def draw_person(person: Person, noise: Noise, scale: float = 240.0) -> Sprite:
     Args:
         person: Who, in which pose.
         noise: Gives the folds of the clothes.
-        scale: Pixels per metre for somebody 1.75 m tall.
+        scale: Pixels per meter for somebody 1.75 m tall.
 
     Returns:
         The figure at its own scale, for somebody of height ``person.tall``.

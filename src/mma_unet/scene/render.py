@@ -1,4 +1,7 @@
-"""Putting the street together: light, wet road, people and cars by distance, then the sensors."""
+"""Putting the street together: light, wet road, people and cars by distance, then the sensors.
+
+See also `mma_unet.scene.plan`, which decides what stands where.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,13 +12,7 @@ import numpy as np
 from mma_unet.errors import InputError
 from mma_unet.scene.camera import Camera, infrared_sensor, visible_sensor
 from mma_unet.scene.cars import Car, CarLayer, draw_car
-from mma_unet.scene.layers import (
-    blade_layer,
-    lamp_layer,
-    person_layer,
-    steam_alpha,
-    tree_layer,
-)
+from mma_unet.scene.layers import blade_layer, lamp_layer, person_layer, steam_alpha, tree_layer
 from mma_unet.scene.lights import Light, irradiance
 from mma_unet.scene.noise import Array, rgb, smoothstep
 from mma_unet.scene.people import Person
@@ -113,9 +110,9 @@ class _Stage:
     def __init__(self, plan: Plan, camera: Camera) -> None:
         self.plan, self.camera = plan, camera
         self.lights = (*plan.lights, *_OWN_BEAMS)
-        rays = camera.rays()
-        self.rays = rays
-        self.surface = look(plan.street, np.array([camera.x, camera.y, 0.0]), rays)
+        self.rays = camera.rays()
+        self.eye = np.array([camera.x, camera.y, 0], np.float32)
+        self.surface = look(plan.street, np.array([camera.x, camera.y, 0.0]), self.rays)
         self.lit = _shade(self.surface, self.lights)
         self.mirror, self.wet = self._wet_road()
         self.standing: list[tuple[float, CarLayer]] = [
@@ -165,19 +162,18 @@ class _Stage:
         light = light * (1 - 0.5 * self.wet[..., None])
         light += self.wet[..., None] * (self.mirror + streaks) * (0.4 + 0.6 * dim[..., None])
 
-        layers = list(self.standing)
-        layers += [(car.z, draw_car(car, camera)) for car in cars]
-        layers += [(p.z, person_layer(p, camera, plan.noise)) for p in people]
-        places = [(z, layer) for z, layer in layers]
-        places.sort(key=lambda entry: -entry[0])
-        steam_done = False
-        for z, layer in places:
-            if z < plan.steam.z and not steam_done:
-                light, warmth = self._steam(light, warmth, time, beams)
-                steam_done = True
+        layers = [
+            *self.standing,
+            *((car.z, draw_car(car, camera)) for car in cars),
+            *((p.z, person_layer(p, camera, plan.noise)) for p in people),
+        ]
+        layers.sort(key=lambda entry: -entry[0])
+        behind = sum(z >= plan.steam.z for z, _ in layers)
+        for z, layer in layers[:behind]:
             light, warmth = self._over(light, warmth, z, layer, beams)
-        if not steam_done:
-            light, warmth = self._steam(light, warmth, time, beams)
+        light, warmth = self._steam(light, warmth, time, beams)
+        for z, layer in layers[behind:]:
+            light, warmth = self._over(light, warmth, z, layer, beams)
         return light.astype(np.float32), warmth.astype(np.float32)
 
     def _people(self, time: int) -> list[Person]:
@@ -193,12 +189,11 @@ class _Stage:
         self, time: int, size: tuple[int, int]
     ) -> tuple[tuple[float, float, float, float], ...]:
         """Boxes around the people in pixels of a picture of that height and width."""
-        found = []
+        found, scale = [], size[0] / self.camera.height
         for p in self._people(time):
             half = 0.15 * p.tall
             corners = np.array([(p.x - half, p.tall, p.z), (p.x + half, 0.0, p.z)])
-            pixels = self.camera.project(corners) * (size[0] / self.camera.height)
-            x0, y0, x1, y1 = pixels.ravel().tolist()
+            x0, y0, x1, y1 = (self.camera.project(corners) * scale).ravel().tolist()
             if x1 > 0 and x0 < size[1]:
                 found.append((max(x0, 0.0), max(y0, 0.0), min(x1, size[1]), min(y1, size[0])))
         return tuple(found)
@@ -212,8 +207,7 @@ class _Stage:
         if rows.size == 0:
             return light, warmth
         box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-        points = self.rays[box] * np.float32(z)
-        points = points + np.array([self.camera.x, self.camera.y, 0], np.float32)
+        points = self.rays[box] * np.float32(z) + self.eye
         normals = np.broadcast_to(np.array([0, 0.35, -0.94], np.float32), points.shape)
         falling = irradiance((*self.lights, *beams), points, normals, wrap=0.35) + _AMBIENT
         share = layer.alpha[box]
@@ -227,8 +221,7 @@ class _Stage:
     ) -> tuple[Array, Array]:
         """Steam scatters light and hides; long waves go through it almost unhindered."""
         alpha = steam_alpha(self.plan.steam, self.camera, self.plan.noise, float(time))
-        points = self.rays * np.float32(self.plan.steam.z)
-        points = points + np.array([self.camera.x, self.camera.y, 0], np.float32)
+        points = self.rays * np.float32(self.plan.steam.z) + self.eye
         normals = np.zeros_like(points)  # a cloud scatters to all sides alike
         scatter = irradiance((*self.lights, *beams), points, normals, wrap=1.0)
         billow = 1 + 0.18 * self.plan.noise(points[..., 0] + 3, points[..., 1] - 0.08 * time, 4.0)

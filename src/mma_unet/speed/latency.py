@@ -1,7 +1,8 @@
 """Latency, throughput and peak memory for every network, runtime, precision and size.
 
-Each network x runtime x precision is measured by `speed_worker` in a fresh process and appended to
-a CSV file at once, so an interrupted run goes on where it stopped.
+Each network x runtime x precision is measured by `mma_unet.speed.worker` in a fresh process and
+written to a CSV file at once, so an interrupted run goes on where it stopped. See also
+`mma_unet.speed.scaling`, for one network against the size of the image.
 """
 
 from __future__ import annotations
@@ -20,13 +21,20 @@ from mma_unet.errors import InputError
 from mma_unet.inference.runtimes.base import installed
 from mma_unet.machine import device_name, has_native_bf16, versions
 from mma_unet.speed.gpu import FP8_REASON, MODES, no_gpu_reason
-from mma_unet.speed.records import read_records, write_records
+from mma_unet.tables import read_records, write_records
 
-__all__ = ["DEFAULT_SIZES", "Case", "Row", "Skipped", "bench", "cases", "read_rows", "run_worker"]
+__all__ = ["DEFAULT_SIZES", "Case", "Row", "Skipped", "bench", "cases", "run_worker"]
 
 DEFAULT_SIZES = ((480, 640), (768, 1024))
+"""`(height, width)`."""
 Progress = Callable[[str, int, int], None]
 
+_REFUSAL = "was not written by this version of `mma-unet bench`: choose another --out"
+
+_KEY = (
+    "preset", "runtime", "precision", "device", "mode", "height", "width", "threads", "allocator",
+    "machine", "versions",
+)  # fmt: skip
 _PRECISIONS = {
     "torch": ("fp32", "bf16"),
     "onnxruntime": ("fp32", "int8"),
@@ -91,10 +99,7 @@ class Row:
 
     def key(self) -> tuple[Any, ...]:
         """What makes two rows the same measurement."""
-        return (
-            self.preset, self.runtime, self.precision, self.device, self.mode, self.height,
-            self.width, self.threads, self.allocator, self.machine, self.versions,
-        )  # fmt: skip
+        return tuple(getattr(self, name) for name in _KEY)
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,7 @@ def bench(
     Raises:
         InputError: If `out` cannot be read or written, or a network is unknown.
     """
-    kept, failed = (read_rows(out) if out.is_file() else []), []
+    kept, failed = (read_records(out, Row, _REFUSAL) if out.is_file() else []), []
     there = {row.key(): row for row in kept}
     setting = "glibc, large blocks kept" if allocator else "system default"
     common = {"threads": threads, "allocator": setting, "versions": versions()}
@@ -191,7 +196,10 @@ def bench(
     wanted_keys = []
     for done, case in enumerate(wanted):
         fixed = {**asdict(case), **common, "machine": device_name(case.device)}
-        keys = {size: _key(fixed, size) for size in sizes}
+        keys = {
+            size: tuple({**fixed, "height": size[0], "width": size[1]}[name] for name in _KEY)
+            for size in sizes
+        }
         wanted_keys += list(keys.values())
         missing = [size for size, key in keys.items() if overwrite or key not in there]
         if progress is not None:
@@ -222,7 +230,7 @@ def run_worker(wish: dict[str, Any]) -> dict[str, Any]:
     """Measure in a fresh process.
 
     Args:
-        wish: See `speed_worker`.
+        wish: See `mma_unet.speed.worker.measure`; besides `what`, `"speed"` or `"peak"`.
 
     Returns:
         What it measured, or `{"reason": ...}`.
@@ -244,24 +252,6 @@ def run_worker(wish: dict[str, Any]) -> dict[str, Any]:
         lines = done.stderr.strip().splitlines()
         last = lines[-1] if lines else f"exit code {done.returncode}"
         return {"reason": "killed, out of memory" if done.returncode == -9 else last}
-
-
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a CSV file that `bench` wrote.
-
-    Raises:
-        InputError: If it is another file.
-    """
-    return read_records(
-        path, Row, "was not written by this version of `mma-unet bench`: choose another --out"
-    )
-
-
-def _key(fixed: dict[str, Any], size: tuple[int, int]) -> tuple[Any, ...]:
-    numbers: dict[str, Any] = dict.fromkeys(
-        ("latency_s", "best_s", "throughput", "start_s", "peak_mb", "gmacs", "peak_gflops"), 0.0
-    )
-    return Row(**fixed, **numbers, batch=1, height=size[0], width=size[1]).key()
 
 
 def _packages(runtime: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from mma_unet.data import Pair
 from mma_unet.inference import Fuser
 from mma_unet.inference.quantize import QualityReport, quality
+from mma_unet.tables import markdown
 
 __all__ = ["quality_losses", "quality_markdown"]
 
@@ -43,12 +44,7 @@ def quality_losses(
 def quality_markdown(model: str, reports: dict[str, QualityReport]) -> str:
     """The reports as a Markdown table: means in fp32, then changes in percent."""
     first = next(iter(reports.values()))
-    lines = [
-        "| | " + " | ".join(first.before) + " |",
-        "| --- |" + " ---: |" * len(first.before),
-        f"| {model} torch fp32 | " + " | ".join(f"{v:.4f}" for v in first.before.values()) + " |",
-    ]
+    rows = [[f"{model} torch fp32", *(f"{value:.4f}" for value in first.before.values())]]
     for name, report in reports.items():
-        changes = " | ".join(f"{value:+.2f} %" for value in report.change.values())
-        lines.append(f"| {name} | {changes} |")
-    return "\n".join(lines) + f"\n\nMeans over {first.pairs} pairs.\n"
+        rows.append([name, *(f"{value:+.2f} %" for value in report.change.values())])
+    return f"{markdown(['', *first.before], rows)}\n\nMeans over {first.pairs} pairs.\n"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mma_unet.machine import available_cores
+from mma_unet.machine import cores
 from mma_unet.speed.latency import Row, Skipped
+from mma_unet.tables import markdown
 
 __all__ = ["speed_markdown"]
 
@@ -39,7 +40,7 @@ def speed_markdown(
 
 def _machine(row: Row, load: float | None) -> list[str]:
     busy = "" if load is None else f" Load average before the run: {load:.1f}."
-    where = f"{row.machine}, {available_cores()} cores"
+    where = f"{row.machine}, {cores()} cores"
     return [
         f"Machine: {where}; {row.threads} thread(s); allocator: {row.allocator}; "
         f"{row.versions}.{busy}",
@@ -54,12 +55,11 @@ def _machine(row: Row, load: float | None) -> list[str]:
 def _table(rows: Sequence[Row]) -> list[str]:
     peaks = {row.precision: row.peak_gflops for row in rows if not math.isnan(row.peak_gflops)}
     listed = ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in peaks.items())
-    lines = [f"Matrix products (4096 x 4096) in the same run: {listed}.", ""]
-    lines += ["| " + " | ".join(_HEAD) + " |", "| --- | --- | --- | --- |" + " ---: |" * 5]
+    table = []
     for row in sorted(rows, key=lambda r: (_first(rows, r), r.height * r.width, r.latency_s)):
         mode = "" if row.device == "cpu" else f" {row.mode}"
         share = "" if math.isnan(row.share) else f"{100 * row.share:.0f} %"
-        cells = (
+        cells = [
             row.preset,
             f"{row.width}x{row.height}",
             row.runtime + mode,
@@ -69,9 +69,10 @@ def _table(rows: Sequence[Row]) -> list[str]:
             share,
             f"{row.peak_mb:.0f}",
             f"{row.start_s:.2f}",
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        ]
+        table.append(cells)
+    lead = f"Matrix products (4096 x 4096) in the same run: {listed}."
+    return [lead, "", markdown(_HEAD, table, left=4)]
 
 
 def _first(rows: Sequence[Row], row: Row) -> int:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mma_unet.files import replacing
+from mma_unet.machine import available_memory
 from mma_unet.speed.latency import run_worker
-from mma_unet.speed.records import read_records, write_records
+from mma_unet.tables import markdown, read_records, write_records
 
 __all__ = ["MEGAPIXELS", "Point", "plot", "scaling", "scaling_markdown"]
 
@@ -86,7 +88,7 @@ def scaling(
             {
                 "what": "speed", "preset": model, "runtime": runtime, "precision": precision,
                 "device": "cpu", "threads": threads, "sizes": [(height, width)], "seconds": 0.5,
-                "single": True, "memory": _free_memory(),
+                "single": True, "memory": available_memory() + _SLACK,
             }
         )  # fmt: skip
         row = answer["rows"][0] if "rows" in answer else {}
@@ -106,18 +108,13 @@ def scaling(
 
 def scaling_markdown(points: Sequence[Point]) -> str:
     """The points as a Markdown table."""
-    lines = [
-        "| megapixels | size | seconds | ms per megapixel | peak MB |",
-        "| ---: | --- | ---: | ---: | ---: |",
-    ]
+    rows = []
     for p in points:
-        cells = (
-            f"{p.seconds:.3g} | {1000 * p.seconds / p.megapixels:.0f} | {p.peak_mb:.0f}"
-            if not p.reason
-            else f"{p.reason} | | "
-        )
-        lines.append(f"| {p.megapixels:.3g} | {p.width}x{p.height} | {cells} |")
-    return "\n".join(lines) + "\n"
+        pace = f"{1000 * p.seconds / p.megapixels:.0f}"
+        found = [p.reason, "", ""] if p.reason else [f"{p.seconds:.3g}", pace, f"{p.peak_mb:.0f}"]
+        rows.append([f"{p.megapixels:.3g}", f"{p.width}x{p.height}", *found])
+    header = ["megapixels", "size", "seconds", "ms per megapixel", "peak MB"]
+    return markdown(header, rows, left=0) + "\n"
 
 
 def plot(points: Sequence[Point], path: Path) -> None:
@@ -138,20 +135,12 @@ def plot(points: Sequence[Point], path: Path) -> None:
         axes.set_xlabel("megapixels")
         axes.set_title(label, fontsize="medium")
         axes.grid(True, which="major", linewidth=0.4)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    kind = path.suffix[1:]
+    with replacing(path) as part:
+        figure.savefig(part, format=kind, metadata={"Date": None} if kind == "svg" else None)
 
 
 def _sides(megapixels: float) -> tuple[int, int]:
     """Height and width in the proportion 3:4."""
     height = round(math.sqrt(megapixels * 1e6 * 3 / 4))
     return height, round(megapixels * 1e6 / height)
-
-
-def _free_memory() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    return free * 1024 + _SLACK

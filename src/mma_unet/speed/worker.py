@@ -1,8 +1,8 @@
 """What is measured, in a process of its own: time and peak memory of `Fuser` on bytes.
 
-`python -m mma_unet.speed.worker WISH RESULT` reads a wish (JSON) and writes what it
-measured. A fresh process for each network, runtime and precision is what makes the peak memory
-theirs alone and keeps one runtime's threads out of another's way.
+`python -m mma_unet.speed.worker WISH RESULT` reads a wish (JSON) and writes what it measured. A
+fresh process for each network, runtime and precision is what makes the peak memory theirs alone and
+keeps one runtime's threads out of another's way. See also `mma_unet.speed.latency`, which asks.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from mma_unet.allocator import keep_large_blocks
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 from mma_unet.inference.quantize import quantize
-from mma_unet.machine import peak_rates
+from mma_unet.machine import peak_memory
 from mma_unet.models import MMAUNet, count_macs, load_model, preset, shipped_models
+from mma_unet.speed.peak import peak_rates
 
 __all__ = ["measure", "peak_megabytes", "synthetic_pair"]
 
@@ -62,10 +63,11 @@ def _restrain(memory: int | None) -> None:
     """Be the first to go when memory ends, and take no more address space than allowed."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
-    if memory is not None:
+    with contextlib.suppress(ImportError):  # Windows has no such limit
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        if memory is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
 def measure(wish: dict[str, Any]) -> list[dict[str, float]]:
@@ -103,10 +105,8 @@ def measure(wish: dict[str, Any]) -> list[dict[str, float]]:
             started = time.perf_counter() - start
             times = _times(fuser, [pair], wish["seconds"], quick=bool(wish.get("single")))
             latency = statistics.median(times)
-            if isinstance(network, MMAUNet):
-                macs = count_macs(network, height, width)
-            else:
-                macs = count_macs(MMAUNet(fuser.config), height, width)
+            counted = network if isinstance(network, MMAUNet) else MMAUNet(fuser.config)
+            macs = count_macs(counted, height, width)
             batch = 1 if macs > _LARGE or wish.get("single") else _BATCH
             throughput = 1 / latency
             if batch > 1:
@@ -144,12 +144,7 @@ def peak_megabytes(device: str) -> float:
     """Peak memory: of the device on CUDA, else of this whole process."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
-    try:
-        import resource
-    except ImportError:  # Windows
-        return float("nan")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    return peak_memory() / 1e6
 
 
 def _network(name: str) -> MMAUNet | str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mma_unet.data import from_float, write_image
-from mma_unet.files import write_table
+from mma_unet.tables import read_rows, write_rows
 
 __all__ = ["CurveWriter", "SampleGrid", "read_curve"]
 
 
 def read_curve(path: Path) -> list[dict[str, str]]:
     """The rows of a `curve.csv`; a row lacks the values that its epoch did not measure."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
+    return [{k: v for k, v in row.items() if v} for row in read_rows(path)]
 
 
 class CurveWriter(L.Callback):
@@ -59,7 +57,7 @@ class CurveWriter(L.Callback):
             if name.startswith("train_") or validated:
                 row[name] = f"{float(value):.6g}"
         rows = read_curve(self.path) if self.path.is_file() else []
-        write_table(self.path, [r for r in rows if int(r["epoch"]) < epoch] + [row])
+        write_rows(self.path, [r for r in rows if int(r["epoch"]) < epoch] + [row])
 
 
 class SampleGrid(L.Callback):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.data import Pair
-from mma_unet.files import replacing
+from mma_unet.files import write_text
 from mma_unet.models import IRUNet, MMAUNet, VIUNet
 from mma_unet.models.soft import SoftFusion, offset_pairing
 from mma_unet.training.recipe import StageSettings
@@ -133,8 +133,7 @@ class PairingTask(FusionTask):
 def write_choice(choice: PairingChoice, path: Path) -> None:
     """Write a choice as JSON, atomically."""
     values = {"method": choice.method, "pairing": choice.pairing, "evidence": dict(choice.evidence)}
-    with replacing(path) as part:
-        part.write_text(json.dumps(values, indent=1), encoding="utf-8")
+    write_text(path, json.dumps(values, indent=1))
 
 
 def read_choice(path: Path) -> PairingChoice:

@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import Callback
 
 from mma_unet.data import Pair
 from mma_unet.errors import InputError
-from mma_unet.files import replacing
+from mma_unet.files import write_text
 from mma_unet.models import MMAUNet, round_to_half, save_model
 from mma_unet.training.pairing import Chooser
 from mma_unet.training.pairs_data import PairsData, open_splits
@@ -112,11 +112,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
                 "remove the folder"
             )
         return
-    try:
-        with replacing(path) as part:
-            part.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{out}: cannot write there; choose another --out") from error
+    write_text(path, yaml.safe_dump(recipe.to_dict(), sort_keys=False))
 
 
 def _finish(recipe: Recipe, model: MMAUNet, target: Path, device: torch.device) -> None:

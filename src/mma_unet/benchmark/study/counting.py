@@ -14,7 +14,8 @@ from mma_unet.benchmark.study.answers import read_answers
 from mma_unet.benchmark.study.bradley_terry import bradley_terry
 from mma_unet.benchmark.study.key import kind_of, read_key, read_kinds
 from mma_unet.errors import InputError
-from mma_unet.files import write_table, write_text
+from mma_unet.files import write_text
+from mma_unet.tables import markdown, write_rows
 
 __all__ = ["ALL", "Row", "Tally", "tally"]
 
@@ -102,9 +103,9 @@ class Tally:
         ]
         return (
             f"{self.pairs} of {self.of} pairs, {raters}. In brackets: {LEVEL:.0%} intervals of a "
-            f"bootstrap over pairs.\n\n{_markdown_table(*self.cells())}\n"
+            f"bootstrap over pairs.\n\n{markdown(*self.cells())}\n\n"
             "Wins of the row over the column; a tie is half a win, a pair counts once.\n\n"
-            f"{_markdown_table(['', *self.methods], versus)}"
+            f"{markdown(['', *self.methods], versus)}\n"
         )
 
     def write(self, folder: str | Path) -> None:
@@ -125,7 +126,7 @@ class Tally:
                 else:
                     flat[name] = value
             rows.append(flat)
-        write_table(folder / "tally.csv", rows)
+        write_rows(folder / "tally.csv", rows)
 
 
 def tally(
@@ -261,8 +262,3 @@ def _with_interval(value: float, interval: tuple[float, float]) -> str:
 def _short(value: float) -> str:
     """Two decimals, without the sign of a rounded zero."""
     return f"{round(value, 2) + 0.0:.2f}"
-
-
-def _markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *body]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
