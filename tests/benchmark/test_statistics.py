@@ -131,3 +131,11 @@ def test_an_infinite_mean_has_a_rank_but_neither_interval_nor_verdict() -> None:
     assert summary.near_best == [[True], [False], [False]]
     flipped = summarize(values, [True], reference=1)
     assert flipped.verdict == [[""], [""], ["better"]]
+
+
+def test_a_metric_with_an_ideal_is_ranked_by_the_distance_from_it() -> None:
+    values = np.array([[[1.4]], [[0.9]], [[0.5]]])  # three methods, one image, one metric
+    ranked = summarize(values, [None], ideals=[1.0], resamples=10)
+    assert ranked.rank[:, 0].tolist() == [2.0, 1.0, 3.0]
+    assert ranked.mean[:, 0].tolist() == [1.4, 0.9, 0.5]
+    assert np.isnan(summarize(values, [None], resamples=10).rank).all()

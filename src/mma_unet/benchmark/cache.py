@@ -8,15 +8,14 @@ number.
 
 from __future__ import annotations
 
+import ast
 import contextlib
-import fnmatch
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
+import mma_unet
 from mma_unet.benchmark.triples import Triple
 from mma_unet.errors import InputError
 from mma_unet.tables import read_table, write_table
@@ -35,10 +34,10 @@ __all__ = [
 Row = tuple[str, list[float]]
 """A stamp and the scores in the order of the labels."""
 
-SCORING = {"metrics": "*.py", "benchmark": "triples.py", "data": "images.py", "": "pyramid.py"}
-"""The code that makes a score of three files; `triples.py` and `pyramid.py` are the baselines."""
-FUSING = {"inference": "*.py", "models": "*.py", "data": "images.py"}
-"""The code that makes a fused file of two files and weights."""
+SCORING = ("mma_unet.metrics", "mma_unet.benchmark.triples")
+"""Where a score of three files is made; baselines are made in `triples`."""
+FUSING = ("mma_unet.inference",)
+"""Where a fused file is made of two files and weights."""
 
 
 def stamp(files: Iterable[Path]) -> str:
@@ -52,26 +51,48 @@ def stamp(files: Iterable[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def code_stamp(parts: Mapping[str, str]) -> str:
-    """Digest of source code of this package.
+def code_stamp(*modules: str) -> str:
+    """Digest of the source of modules of this package and of all that they import of it.
+
+    Imports are followed wherever they stand, in functions too. Of a package all modules count,
+    since it may gather them at run time.
 
     Args:
-        parts: Pattern of the files' names, by the sub-package they lie in; `""` is the package.
+        modules: Where to start, as `"mma_unet.metrics"`.
     """
     digest = hashlib.sha256()
-    for file in _sources(parts):
-        digest.update(file.name.encode() + b"|" + file.read_bytes())
+    for name, path in sorted(_sources(modules).items()):
+        digest.update(name.encode() + b"|" + path.read_bytes())
     return digest.hexdigest()[:8]
 
 
-def _sources(parts: Mapping[str, str]) -> list[Traversable]:
-    """The files that `code_stamp` digests, in a fixed order."""
-    return [
-        file
-        for part, pattern in parts.items()
-        for file in sorted((resources.files("mma_unet") / part).iterdir(), key=lambda f: f.name)
-        if fnmatch.fnmatch(file.name, pattern)
-    ]
+def _sources(modules: Iterable[str]) -> dict[str, Path]:
+    """Files by module name: `modules` and what they import of this package, over any steps."""
+    root, found, waiting = Path(mma_unet.__file__).parent, {}, list(modules)
+    while waiting:
+        name = waiting.pop()
+        place = root.joinpath(*name.split(".")[1:])
+        files = [place.with_suffix(".py")]
+        if place.is_dir():
+            files = [*place.glob("*.py")]
+            waiting += [f"{name}.{child.name}" for child in place.iterdir() if child.is_dir()]
+        for file in files:
+            inside = ".".join([name, file.stem] if place.is_dir() else [name])
+            if name != "mma_unet" and inside not in found and file.is_file():
+                found[inside] = file
+                waiting += _imported(file)
+    return found
+
+
+def _imported(file: Path) -> list[str]:
+    """The modules of this package that a file imports; a name in one counts as a module too."""
+    names = []
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.startswith("mma_unet.")]
 
 
 def triple_stamp(triple: Triple, stretch: bool, code: str) -> str:
@@ -80,7 +101,7 @@ def triple_stamp(triple: Triple, stretch: bool, code: str) -> str:
     Args:
         triple: What is scored.
         stretch: Whether its output is stretched first.
-        code: `code_stamp(SCORING)`.
+        code: `code_stamp(*SCORING)`.
     """
     made = triple.fused if isinstance(triple.fused, str) else ""
     files = [triple.ir, triple.vi, *([] if made else [Path(triple.fused)])]

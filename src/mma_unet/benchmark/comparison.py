@@ -88,7 +88,13 @@ class Comparison:
 
     def _summarize(self, values: FloatArray) -> Summary:
         directions = [spec.higher_is_better for spec in self.specs]
-        return summarize(values, directions, resamples=self.resamples, seed=self.seed)
+        return summarize(
+            values,
+            directions,
+            ideals=[spec.ideal for spec in self.specs],
+            resamples=self.resamples,
+            seed=self.seed,
+        )
 
 
 def compare(
@@ -161,7 +167,7 @@ def compare(
     workers = sensible_workers(count) if workers is None else workers
     failed = {method.name: dict(method.failed) for method in methods}
     bad_pairs = _bad_pairs(pairing.pairs, failed)
-    code = code_stamp(SCORING)
+    code = code_stamp(*SCORING)
     tables: dict[bool, list[dict[str, list[float]]]] = {}
     with ScorePool([spec.name for spec in specs], workers) as pool:
         for stretching in (False, True) if stretch else (False,):

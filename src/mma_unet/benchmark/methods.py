@@ -141,7 +141,7 @@ def fuse_with(
     fuser = Fuser(model, gray=True)
     tasks = plan(pairs, out, ".png")
     fuser.expect(len(tasks))
-    before, weights = _read_record(record), f"{_digest(fuser)}-{code_stamp(FUSING)}"
+    before, weights = _read_record(record), f"{_digest(fuser)}-{code_stamp(*FUSING)}"
     now = {task.pair.name: f"{weights}-{stamp([task.pair.ir, task.pair.vi])}" for task in tasks}
     for task in tasks:
         if before.get(task.pair.name) != now[task.pair.name]:

@@ -146,6 +146,7 @@ def summarize(
     values: FloatArray,
     higher_is_better: Sequence[bool | None],
     *,
+    ideals: Sequence[float | None] = (),
     reference: int = 0,
     resamples: int = 2000,
     seed: int = 0,
@@ -159,6 +160,8 @@ def summarize(
     Args:
         values: `(methods, images, metrics)`; NaN where undefined.
         higher_is_better: For each metric.
+        ideals: For each metric the best value, if it is neither the highest nor the lowest; such
+            a metric is ranked by the distance of the mean from it. None at all by default.
         reference: The method that differences are taken to.
         resamples: Resamples of the bootstrap.
         seed: Its seed.
@@ -169,7 +172,11 @@ def summarize(
     used = np.logical_not(np.logical_or(lacking, absent.all(axis=0)))
     by_image = np.where(used[:, None], np.swapaxes(values, 0, 1), np.nan)
     mean, median = column_means(by_image), column_medians(by_image)
-    rank = rank_table(mean, higher_is_better)
+    keys, directions = mean.copy(), list(higher_is_better)
+    for column, ideal in enumerate(ideals):
+        if ideal is not None:
+            keys[:, column], directions[column] = np.abs(mean[:, column] - ideal), False
+    rank = rank_table(keys, directions)
     best = [int(_where_least(r)[0]) if not np.isnan(r).all() else reference for r in rank.T]
     columns = np.arange(len(best))
     with np.errstate(invalid="ignore"):

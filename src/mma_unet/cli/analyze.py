@@ -21,7 +21,7 @@ app = typer.Typer(name="analyze", help="Look into metrics and networks.", no_arg
 app.command()(analyze_cka.cka)
 app.command()(analyze_features.features)
 
-_CODE = {"metrics": "*.py", "analysis": "frontier.py", "data": "images.py"}
+_CODE = "mma_unet.analysis.frontier"
 """The code that makes an optimum and scores it."""
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mma_unet.analysis.stacks import Sample
     from mma_unet.data import Pair
 
-_CODE = {"analysis": "*.py", "models": "*.py", "data": "*.py"}
+_CODE = "mma_unet.analysis.similarity"
 """The code that makes a matrix."""
 
 

@@ -126,7 +126,7 @@ def _snap(image: Tensor) -> Tensor:
     return image + shift
 
 
-def centerd(image: Tensor) -> Tensor:
+def centered(image: Tensor) -> Tensor:
     """Subtract half of (minimum + maximum) from each image.
 
     Variances and covariances do not change; their rounding errors shrink, and a constant image

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from mma_unet.metrics._common import prepare
+from mma_unet.metrics.registry import metric
 
 
+@metric("CC", "Pearson correlation, mean of two", suites={"canonical": 12})
 def cc(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Mean of the two Pearson correlations of the fused image with its sources, -1 to 1.
 
@@ -34,6 +36,7 @@ def cc(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     return (_pearson(ir, fused) + _pearson(vi, fused)) / 2
 
 
+@metric("SCD", "Sum of the correlations of differences", suites={"canonical": 13, "cddfuse": 5})
 def scd(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Sum of the correlations of differences: r(F - V, I) + r(F - I, V), -2 to 2.
 

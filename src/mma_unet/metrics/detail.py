@@ -9,10 +9,16 @@ from torch import Tensor
 
 from mma_unet.metrics._common import PEAK, divide, prepare, safe_sqrt, spatial_mean
 from mma_unet.metrics._filters import sobel
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 2
 
 
+@metric(
+    "SD",
+    "Standard deviation of the fused image, gray levels",
+    suites={"canonical": 7, "cddfuse": 2, "vifb": 8},
+)
 def sd(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Standard deviation of the fused image in gray levels (0..127.5), over all pixels.
 
@@ -39,6 +45,7 @@ def sd(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     return safe_sqrt(spatial_mean((fused - fused.mean(dim=(-2, -1), keepdim=True)) ** 2))
 
 
+@metric("SD_uint8", "SD with the 8-bit overflow of Metric_TNO.xlsx", smooth=False)
 def sd_uint8(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """The SD printed in Evaluation-for-Image-Fusion's tables, which is an 8-bit overflow.
 
@@ -56,6 +63,12 @@ def _steps(image: Tensor) -> tuple[Tensor, Tensor]:
     return down, across
 
 
+@metric(
+    "SF",
+    "Spatial frequency of the fused image, gray levels",
+    suites={"canonical": 8, "cddfuse": 3},
+    min_size=2,
+)
 def sf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Spatial frequency: root of the mean squared steps down plus those across, in gray levels.
 
@@ -66,11 +79,13 @@ def sf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     return safe_sqrt(spatial_mean(down**2) + spatial_mean(across**2))
 
 
+@metric("SF_unit", "SF / 255: Evaluation-for-Image-Fusion", min_size=2)
 def sf_unit(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`sf` on the 0..1 scale (`sf / 255`), as Evaluation-for-Image-Fusion's tables print it."""
     return sf(fused, ir, vi, data_range=data_range) / PEAK
 
 
+@metric("SF_vifb", "VIFB: sums over the number of pixels", suites={"vifb": 9}, min_size=2)
 def vifb_sf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """VIFB's spatial frequency: both sums are divided by the number of pixels, not of steps."""
     fused, _, _ = prepare(fused, ir, vi, data_range, MIN_SIZE)
@@ -84,6 +99,9 @@ def _gradient_strength(fused: Tensor) -> Tensor:
     return safe_sqrt((down**2 + across**2) / 2)
 
 
+@metric(
+    "AG", "Average gradient of the fused image, gray levels", suites={"canonical": 9}, min_size=2
+)
 def ag(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Average gradient: mean of `sqrt((gx^2 + gy^2) / 2)`, central differences, in gray levels.
 
@@ -93,6 +111,7 @@ def ag(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     return spatial_mean(_gradient_strength(fused))
 
 
+@metric("AG_matlab", "Sum over (H-1)(W-1): VIFB and others", suites={"vifb": 5}, min_size=2)
 def ag_matlab(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`ag` with the sum divided by (H-1)(W-1): Evaluation-for-Image-Fusion and VIFB."""
     fused, _, _ = prepare(fused, ir, vi, data_range, MIN_SIZE)
@@ -100,6 +119,7 @@ def ag_matlab(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0)
     return _gradient_strength(fused).flatten(1).sum(dim=1) / ((height - 1) * (width - 1))
 
 
+@metric("EI", "Edge intensity of the fused image, gray levels", suites={"canonical": 10, "vifb": 6})
 def ei(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Edge intensity: mean Sobel magnitude with a replicated border, in gray levels.
 
@@ -110,6 +130,7 @@ def ei(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     return spatial_mean(safe_sqrt(right**2 + down**2))
 
 
+@metric("EI_zoo", "IVIF_ZOO: zero border")
 def ei_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`ei` with a border of zeros, as IVIF_ZOO has it; the frame counts as an edge."""
     fused, _, _ = prepare(fused, ir, vi, data_range)
@@ -117,6 +138,13 @@ def ei_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) ->
     return spatial_mean(safe_sqrt(right**2 + down**2))
 
 
+@metric(
+    "Qsf",
+    "Relative spatial frequency, best 0 (Zheng)",
+    suites={"canonical": 28},
+    min_size=2,
+    better=None,
+)
 def qsf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Relative error of spatial frequency in four directions (Zheng): (SF_F - SF_R) / SF_R.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.metrics._common import divide, full_precision, prepare
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 3
 _SIDE = 3
@@ -15,6 +16,13 @@ _CHUNK = 1 << 14
 """Windows worked on at a time: 81 numbers each for the joint distribution."""
 
 
+@metric(
+    "FMI",
+    "Feature mutual information of gradients",
+    suites={"canonical": 17},
+    min_size=3,
+    smooth=False,
+)
 def fmi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Feature mutual information of the horizontal gradients, mean of both sources.
 
@@ -45,6 +53,7 @@ def fmi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Te
     return _score(*(torch.gradient(image.detach(), dim=-1)[0] for image in images))
 
 
+@metric("FMI_pixel", "FMI of gray values", min_size=3, smooth=False)
 def fmi_pixel(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """As `fmi`, of the gray values themselves.
 
@@ -54,6 +63,7 @@ def fmi_pixel(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0)
     return _score(*(image.detach() for image in prepare(fused, ir, vi, data_range, MIN_SIZE)))
 
 
+@metric("FMI_dct", "FMI of cosine coefficients", min_size=3, smooth=False)
 def fmi_dct(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """As `fmi`, of the coefficients of one cosine transform of the whole image."""
     images = prepare(fused, ir, vi, data_range, MIN_SIZE)

@@ -11,11 +11,18 @@ import torch
 from torch import Tensor
 
 from mma_unet.metrics._common import prepare, stretch
+from mma_unet.metrics.registry import metric
 
 _LEVELS = 256
 _NAVA_Q = 0.43137
 
 
+@metric(
+    "EN",
+    "Entropy of the fused image, bits",
+    suites={"canonical": 6, "cddfuse": 1, "vifb": 2},
+    smooth=False,
+)
 def en(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Entropy of the fused image's histogram in bits, 0 to 8; higher means more gray levels used.
 
@@ -42,6 +49,13 @@ def en(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     return _entropy(_marginal(_levels(fused))).to(fused.dtype)
 
 
+@metric(
+    "CE",
+    "Cross entropy, bits (VIFB)",
+    suites={"canonical": 29, "vifb": 1},
+    better=False,
+    smooth=False,
+)
 def ce(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Cross entropy of VIFB: mean divergence of the sources' histograms from the fused one's.
 
@@ -61,17 +75,20 @@ def ce(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     return (total / 2 + 0 * target.sum(dim=1)).to(fused.dtype)
 
 
+@metric("MI", "Mutual information, bits, sum of two", suites={"canonical": 11}, smooth=False)
 def mi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Mutual information in bits, MI(ir, fused) + MI(vi, fused); 0 to 16, higher is better."""
     fused, ir, vi = prepare(fused, ir, vi, data_range)
     return _mutual_sum(_levels(fused), _levels(ir), _levels(vi)).to(fused.dtype)
 
 
+@metric("MI_nats", "MI in nats: CDDFuse", suites={"cddfuse": 4}, smooth=False)
 def mi_nats(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`mi` in nats (`mi * ln 2`), as CDDFuse's evaluator prints it."""
     return mi(fused, ir, vi, data_range=data_range) * math.log(2)
 
 
+@metric("MI_eval", "MI with 254 and 255 merged: Evaluation-for-Image-Fusion", smooth=False)
 def mi_evalrepo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`mi` with levels 254 and 255 counted as one in the joint histogram only.
 
@@ -87,6 +104,7 @@ def mi_evalrepo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.
     return total.to(fused.dtype)
 
 
+@metric("MI_vifb", "VIFB: stretched, nats", suites={"vifb": 3}, smooth=False)
 def mi_vifb(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """VIFB's mutual information: in nats, after a min-max stretch of each image."""
     fused, ir, vi = prepare(fused, ir, vi, data_range)
@@ -94,6 +112,7 @@ def mi_vifb(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
     return (value * math.log(2)).to(fused.dtype)
 
 
+@metric("Qmi", "Normalized mutual information (Hossny)", suites={"canonical": 22}, smooth=False)
 def qmi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Normalized mutual information (Hossny): `2 sum_X MI(X,F) / (H(X) + H(F))`, 0 to 2.
 
@@ -109,6 +128,7 @@ def qmi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Te
     return total.to(fused.dtype)
 
 
+@metric("NMI_zoo", "IVIF_ZOO: 2 MI / (H(ir) + H(vi))", smooth=False)
 def nmi_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """IVIF_ZOO's NMI: twice the summed mutual information over the sources' entropies."""
     fused, ir, vi = prepare(fused, ir, vi, data_range)
@@ -117,6 +137,7 @@ def nmi_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
     return (2 * _mutual_sum(*levels) / (entropies + 1e-10)).to(fused.dtype)
 
 
+@metric("Qncie", "Nonlinear correlation entropy (Wang)", suites={"canonical": 23}, smooth=False)
 def qncie(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Nonlinear correlation information entropy (Wang): 1 + sum(l/3 log256(l/3)).
 
@@ -132,6 +153,7 @@ def qncie(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> 
     ).to(fused.dtype)
 
 
+@metric("Qncie_zoo", "IVIF_ZOO: Pearson in Qncie", smooth=False)
 def qncie_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """IVIF_ZOO's `qncie`, built on Pearson correlation instead of mutual information."""
     fused, ir, vi = prepare(fused, ir, vi, data_range)
@@ -143,6 +165,7 @@ def qncie_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0)
     return _correlation_entropy(*pearson).to(fused.dtype)
 
 
+@metric("Qte", "Tsallis mutual information (Nava)", suites={"canonical": 27}, smooth=False)
 def qte(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Tsallis mutual information (Nava, q = 0.43137), normalized by that of the sources.
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from mma_unet.metrics._common import PEAK, prepare, spatial_mean
 from mma_unet.metrics._filters import gaussian_window
 from mma_unet.metrics._structure import FUSED, IR, VI, local_statistics
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 161
 """Below 161 pixels the 11x11 window does not fit the fifth scale."""
@@ -17,6 +18,7 @@ _WINDOW = gaussian_window(11, 1.5)
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
+@metric("MS-SSIM", "Wang's five-scale SSIM, mean of two", suites={"canonical": 15}, min_size=161)
 def ms_ssim(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Wang's five-scale SSIM, the mean of both sources; not the MEF index of the same name.
 
@@ -44,6 +46,7 @@ def ms_ssim(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
     return _multi_scale(images, PEAK).mean(dim=1)
 
 
+@metric("MS-SSIM_zoo", "IVIF_ZOO: range 1, sum", min_size=161)
 def ms_ssim_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """IVIF_ZOO's MS-SSIM: an effective range of 1 on 0..255 images, summed over both sources."""
     images = torch.cat(prepare(fused, ir, vi, data_range, MIN_SIZE), dim=1)

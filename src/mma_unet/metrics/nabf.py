@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mma_unet.metrics._common import PEAK, prepare, safe_sqrt
 from mma_unet.metrics._filters import sobel
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 3
 _EDGE = 2.0
@@ -16,6 +17,9 @@ _WEAK_WEIGHT = 0.001
 _STEADY = 1e-3
 
 
+@metric(
+    "Nabf", "Share of edges neither source has", suites={"canonical": 14}, min_size=3, better=False
+)
 def nabf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Fusion artifacts: weight of edges stronger in the fused image than in both sources.
 
@@ -43,6 +47,12 @@ def nabf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
     return _artifacts(fused, ir, vi, _WEAK_WEIGHT)
 
 
+@metric(
+    "Nabf_misordered",
+    "Nabf with arguments mixed up: Evaluation-for-Image-Fusion",
+    min_size=3,
+    better=None,
+)
 def nabf_misordered(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`nabf` with its arguments mixed up as Evaluation-for-Image-Fusion calls it.
 
@@ -52,12 +62,14 @@ def nabf_misordered(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float 
     return _artifacts(ir, vi, fused, _WEAK_WEIGHT)
 
 
+@metric("Nabf_unit", "Nabf of 0..1 images", min_size=3, better=False)
 def nabf_unit(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`nabf` on 0..1 images: no edge reaches the threshold of 2, so all edges weigh the same."""
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
     return _artifacts(fused / PEAK, ir / PEAK, vi / PEAK, _WEAK_WEIGHT)
 
 
+@metric("Nabf_zoo", "IVIF_ZOO: weak edges left out", min_size=3, better=False)
 def nabf_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """IVIF_ZOO's `nabf`, where edges below the threshold weigh nothing."""
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mma_unet.metrics._common import prepare
+from mma_unet.metrics.registry import metric
 
 __all__ = [
     "blotch",
@@ -31,7 +32,15 @@ _RING = (4, 9)
 _SPOT_AREA = (3, 25)
 
 
-def sky(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> Tensor:
+@metric(
+    "Sky",
+    "Mean of F over V in a bright flat sky",
+    suites={"natural": 1},
+    better=None,
+    ideal=1.0,
+    smooth=False,
+)
+def sky(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Mean of F over mean of V where V is a bright flat sky; 1 is ideal.
 
     Sky is where V is above 190 and its deviation over 9 pixels below 6, if that is over 2 % of the
@@ -48,7 +57,7 @@ def sky(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> 
 
     Example:
         >>> vi = torch.full((1, 1, 64, 64), 220.0)
-        >>> sky(vi / 2, vi, vi).item()
+        >>> sky(vi / 2, vi, vi, data_range=255.0).item()
         0.5
     """
     fused, ir, vi = prepare(fused, ir, vi, data_range)
@@ -56,7 +65,14 @@ def sky(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> 
     return _mean_over(fused, mask) / _mean_over(vi, mask)
 
 
-def blotch(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> Tensor:
+@metric(
+    "Blotch",
+    "Deviation of the coarse F - V over the sky, gray levels",
+    suites={"natural": 2},
+    better=False,
+    smooth=False,
+)
+def blotch(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Deviation of the 15-pixel mean of F - V over the sky, gray levels; lower is better.
 
     Takes and returns what `sky` does.
@@ -68,13 +84,22 @@ def blotch(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) 
     return _mean_over((drift - mean[:, None, None, None]).square(), mask).sqrt()
 
 
-def luminance(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> Tensor:
+@metric(
+    "Luminance",
+    "Mean of F over mean of V",
+    suites={"natural": 3},
+    better=None,
+    ideal=1.0,
+    smooth=False,
+)
+def luminance(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Mean of F over mean of V; 1 is ideal by day, a little more is natural by night."""
     fused, ir, vi = prepare(fused, ir, vi, data_range)
     return fused.mean(dim=(1, 2, 3)) / vi.mean(dim=(1, 2, 3)).clamp(min=1.0)
 
 
-def target(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> Tensor:
+@metric("Target", "Contrast of hot targets kept", suites={"natural": 4}, smooth=False)
+def target(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Share of the contrast of hot targets in IR that F keeps; higher is better.
 
     Hot is IR above its 97th percentile and more than 30 above its 61-pixel mean, eroded once. Its
@@ -84,7 +109,13 @@ def target(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) 
     return _kept(fused, ir, _hot(ir))
 
 
-def target_blind(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> Tensor:
+@metric(
+    "Target_blind",
+    "Contrast of hot targets kept where V is blind",
+    suites={"natural": 5},
+    smooth=False,
+)
+def target_blind(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`target` where V is blind: its 15-pixel mean is above 225, or it is flat haze.
 
     Haze is V with a 15-pixel mean above 90 whose deviation over 31 pixels is below 8. At least 12
@@ -98,7 +129,14 @@ def target_blind(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 2
     return _kept(fused, ir, hot & enough)
 
 
-def grain(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> Tensor:
+@metric(
+    "Grain",
+    "Fine noise of F over that of V where V is flat",
+    suites={"natural": 6},
+    better=False,
+    smooth=False,
+)
+def grain(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Deviation of fine noise in F over that in V, where V is flat and below 190; lower is better.
 
     Flat is a deviation over 9 pixels below 6; fine is what a 5-pixel mean takes away. V counts with
@@ -110,7 +148,14 @@ def grain(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -
     return fine[0] / fine[1].clamp(min=0.5)
 
 
-def halo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> Tensor:
+@metric(
+    "Halo",
+    "Overshoot beyond both sources near edges, gray levels",
+    suites={"natural": 7},
+    better=False,
+    smooth=False,
+)
+def halo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Overshoot of F beyond both sources near strong edges, gray levels; lower is better.
 
     The range is that of both sources within 6 pixels; near is within 6 pixels of a step of more
@@ -124,7 +169,8 @@ def halo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) ->
     return _mean_over(F.relu(fused - high) + F.relu(low - fused), near)
 
 
-def spots(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> Tensor:
+@metric("Spots", "Share of small hot spots that stand out", suites={"natural": 8}, smooth=False)
+def spots(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Share of the small hot spots of IR that stand out in F; higher is better.
 
     A spot is a local maximum over 7 pixels whose top above an opening by 7 pixels exceeds 25 gray
@@ -142,7 +188,8 @@ def spots(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -
     return _ratio(found.sum(dim=(1, 2, 3)), peak.sum(dim=(1, 2, 3)), fused.dtype)
 
 
-def strokes(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 255.0) -> Tensor:
+@metric("Strokes", "Contrast of thin strokes of V kept", suites={"natural": 9}, smooth=False)
+def strokes(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Share of the contrast of thin strokes of V that F keeps, at most 1 each; higher is better.
 
     A stroke is a pixel whose 3-pixel mean differs from its 15-pixel mean by more than 20 gray

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mma_unet.metrics._common import prepare
 from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 11
 _SCALES, _ORIENTATIONS = 4, 6
@@ -23,6 +24,7 @@ _C = 1e-4
 _WINDOW = gaussian_window(11, 1.5)
 
 
+@metric("Qp", "Phase congruency kept (Zhao)", suites={"canonical": 25}, min_size=11, smooth=False)
 def qp(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """How well the features of the sources, found by phase congruency, are kept.
 

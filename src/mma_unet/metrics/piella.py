@@ -8,12 +8,14 @@ from torch import Tensor
 from mma_unet.metrics._common import PEAK, prepare, safe_sqrt, spatial_mean
 from mma_unet.metrics._filters import gaussian_window, prewitt
 from mma_unet.metrics._structure import FUSED, IR, VI, local_statistics, share
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 11
 _WINDOW = gaussian_window(11, 1.5)
 _C1, _C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 
 
+@metric("Qs", "SSIM mixed by local variance (Piella)", suites={"canonical": 18}, min_size=11)
 def qs(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """SSIM of the fused image with both sources, mixed at each place by their local variances.
 
@@ -41,17 +43,22 @@ def qs(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     return spatial_mean(quality)
 
 
+@metric("Qw", "Qs weighted by local variance (Piella)", suites={"canonical": 19}, min_size=11)
 def qw(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """As `qs`, averaged with the larger local variance as weight, so that flat areas count less."""
     return _weighted(*prepare(fused, ir, vi, data_range, MIN_SIZE))
 
 
+@metric("Qw_edges", "Qw of Prewitt edges", min_size=11)
 def qw_edges(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`qw` of the Prewitt edge strengths instead of the images."""
     images = prepare(fused, ir, vi, data_range, MIN_SIZE)
     return _weighted(*(_edge_strength(image) for image in images))
 
 
+@metric(
+    "Qe", "Qw of the images times Qw of their edges (Piella)", suites={"canonical": 20}, min_size=11
+)
 def qe(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Edge-dependent quality: `qw` times `qw_edges`.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.metrics._common import PEAK, prepare, safe_sqrt, spatial_mean
+from mma_unet.metrics.registry import metric
 
 
 def _decibel(peak_squared: Tensor | float, error: Tensor) -> Tensor:
@@ -21,6 +22,7 @@ def _errors(fused: Tensor, ir: Tensor, vi: Tensor) -> tuple[Tensor, Tensor]:
     return spatial_mean((ir - fused) ** 2), spatial_mean((vi - fused) ** 2)
 
 
+@metric("PSNR", "10 log10(255^2 / averaged MSE), decibel", suites={"canonical": 3, "paper": 3})
 def psnr(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """PSNR in decibel, from the mean squared error averaged over the two sources.
 
@@ -49,6 +51,7 @@ def psnr(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
     return _decibel(PEAK**2, (error_ir + error_vi) / 2)
 
 
+@metric("PSNR_maxF", "CDDFuse: peak is the fused maximum")
 def psnr_maxf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """PSNR with the fused image's own maximum as peak (CDDFuse's evaluator); see `psnr`."""
     fused, ir, vi = prepare(fused, ir, vi, data_range)
@@ -56,6 +59,7 @@ def psnr_maxf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0)
     return _decibel(fused.flatten(1).amax(dim=1) ** 2, (error_ir + error_vi) / 2)
 
 
+@metric("PSNR_mean", "Mean of the two PSNRs")
 def psnr_mean(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Average of the two PSNRs, instead of the PSNR of the average error; see `psnr`."""
     fused, ir, vi = prepare(fused, ir, vi, data_range)
@@ -63,6 +67,7 @@ def psnr_mean(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0)
     return (_decibel(PEAK**2, error_ir) + _decibel(PEAK**2, error_vi)) / 2
 
 
+@metric("PSNR_eval", "PSNR + 48.13: Evaluation-for-Image-Fusion, IVIF_ZOO")
 def psnr_evalrepo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """PSNR with errors on 0..1 but a peak of 255: always 48.13 dB above `psnr`.
 
@@ -71,6 +76,7 @@ def psnr_evalrepo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 
     return psnr(fused, ir, vi, data_range=data_range) + 20 * math.log10(PEAK)
 
 
+@metric("PSNR_vifb", "VIFB: sqrt(sum of squares) / pixels for the MSE", suites={"vifb": 4})
 def psnr_vifb(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """PSNR of VIFB and MEFB: `sqrt(sum of squares) / pixels` stands where the MSE belongs.
 
@@ -80,6 +86,12 @@ def psnr_vifb(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0)
     return _decibel(PEAK**2, _root_by_pixels(fused, ir, vi))
 
 
+@metric(
+    "MSE",
+    "Mean squared error, gray levels squared, mean of two",
+    suites={"canonical": 30},
+    better=False,
+)
 def mse(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Mean squared error on 0..255, averaged over the two sources; lower is better."""
     fused, ir, vi = prepare(fused, ir, vi, data_range)
@@ -87,16 +99,19 @@ def mse(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Te
     return (error_ir + error_vi) / 2
 
 
+@metric("MSE_unit", "MSE on 0..1: Evaluation-for-Image-Fusion", better=False)
 def mse_unit(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Mean squared error on 0..1 (`mse / 255^2`), as Evaluation-for-Image-Fusion prints it."""
     return mse(fused, ir, vi, data_range=data_range) / PEAK**2
 
 
+@metric("RMSE", "Root of MSE, gray levels", suites={"canonical": 31}, better=False)
 def rmse(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Root of `mse`, in gray levels; lower is better."""
     return safe_sqrt(mse(fused, ir, vi, data_range=data_range))
 
 
+@metric("RMSE_vifb", "VIFB: sqrt(sum of squares) / pixels", suites={"vifb": 10}, better=False)
 def rmse_vifb(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """VIFB's RMSE: `sqrt(sum of squares) / pixels`, averaged over the sources; lower is better.
 

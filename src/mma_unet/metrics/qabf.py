@@ -9,12 +9,19 @@ from torch import Tensor
 
 from mma_unet.metrics._common import PEAK, divide, prepare, safe_sqrt
 from mma_unet.metrics._filters import pad_same, row_strips, sobel
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 3
 _STEADY = 1e-3
 """Below this horizontal difference the edge angle is held constant in the backward pass."""
 
 
+@metric(
+    "Qabf",
+    "Edge strength and direction kept (Xydeas-Petrovic)",
+    suites={"canonical": 4, "paper": 4, "cddfuse": 7, "vifb": 7},
+    min_size=3,
+)
 def qabf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """How well edge strength and direction of both sources are kept, weighted by edge strength.
 
@@ -45,12 +52,14 @@ def qabf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
     return _qabf(fused, ir, vi)
 
 
+@metric("Qabf_unit", "Qabf of 0..1 images; ties by rounding", min_size=3)
 def qabf_unit(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`qabf` computed on 0..1 images; rounding decides its ties, so trust two digits only."""
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
     return _qabf(fused / PEAK, ir / PEAK, vi / PEAK)
 
 
+@metric("QG", "Z. Liu's Q_G: other constants, mean of ratios", min_size=3)
 def qg_zliu(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Q_G of Z. Liu's toolbox: other constants, and the mean of the per-pixel ratio.
 

@@ -10,11 +10,18 @@ from torch import Tensor
 
 from mma_unet.metrics._common import PEAK, divide, prepare, stretch
 from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same, row_strips
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 2
 _TAPS = 31
 
 
+@metric(
+    "Qcb",
+    "Visible contrast kept (Chen-Blum)",
+    suites={"canonical": 5, "paper": 5, "vifb": 12},
+    min_size=2,
+)
 def qcb(
     fused: Tensor,
     ir: Tensor,
@@ -56,6 +63,7 @@ def qcb(
     return _contrast_kept(images, frequency_scale=2.0)
 
 
+@metric("Qcb_uint8", "Qcb from 8-bit files in MATLAB", min_size=2)
 def qcb_uint8(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """`qcb` as MATLAB computes it from 8-bit files: values pass 0..1 before the stretch.
 
@@ -67,6 +75,7 @@ def qcb_uint8(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0)
     return _contrast_kept(images, frequency_scale=2.0)
 
 
+@metric("Qcb_zoo", "IVIF_ZOO: half the frequencies, no rounding", min_size=2)
 def qcb_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """IVIF_ZOO's Qcb: no rounding, 0..1 images, half the frequencies, small guards.
 

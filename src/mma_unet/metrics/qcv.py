@@ -10,11 +10,19 @@ from torch import Tensor
 
 from mma_unet.metrics._common import prepare, safe_sqrt, stretch
 from mma_unet.metrics._filters import sobel
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 3
 _REGION = 16
 
 
+@metric(
+    "Qcv",
+    "Perceived error by region (Chen-Varshney)",
+    suites={"canonical": 21, "vifb": 13},
+    min_size=3,
+    better=False,
+)
 def qcv(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Perceived squared error of the fused image, weighted by the sources' edges per region.
 

@@ -7,12 +7,19 @@ from torch import Tensor
 
 from mma_unet.metrics._common import PEAK, prepare
 from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same, row_strips
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 11
 _GAUSSIAN = gaussian_window(11, 1.5)
 _UNIFORM7 = (1 / 7,) * 7
 
 
+@metric(
+    "SSIM",
+    "Structural similarity, Gaussian window, mean of two",
+    suites={"canonical": 2, "paper": 2},
+    min_size=11,
+)
 def ssim(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Structural similarity, the mean of SSIM(ir, fused) and SSIM(vi, fused).
 
@@ -41,23 +48,27 @@ def ssim(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
     return _index_pair(fused, ir, vi, _GAUSSIAN, PEAK).mean(dim=1)
 
 
+@metric("SSIM_ir", "The infrared half of SSIM", min_size=11)
 def ssim_ir(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """The infrared half of `ssim`."""
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
     return _index_pair(fused, ir, vi, _GAUSSIAN, PEAK)[:, 0]
 
 
+@metric("SSIM_vi", "The visible half of SSIM", min_size=11)
 def ssim_vi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """The visible half of `ssim`."""
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
     return _index_pair(fused, ir, vi, _GAUSSIAN, PEAK)[:, 1]
 
 
+@metric("SSIM_sum", "2 x SSIM: VIFB", suites={"vifb": 11}, min_size=11)
 def ssim_sum_vifb(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """VIFB's SSIM: the sum over both sources, twice `ssim`."""
     return 2 * ssim(fused, ir, vi, data_range=data_range)
 
 
+@metric("SSIM_matlab", "MATLAB ssim with range 255, mean of two")
 def ssim_matlab(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """MATLAB's built-in `ssim` with range 255: as `ssim`, but over the whole frame.
 
@@ -68,6 +79,7 @@ def ssim_matlab(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.
     return _index_pair(*_replicated(fused, ir, vi), _GAUSSIAN, PEAK).mean(dim=1)
 
 
+@metric("SSIM_L1", "MATLAB ssim with range 1: Evaluation-for-Image-Fusion")
 def ssim_eval_l1(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """MATLAB's `ssim` given 0..255 numbers in double: its range is 1, so the constants vanish.
 
@@ -77,6 +89,7 @@ def ssim_eval_l1(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1
     return _index_pair(*_replicated(fused, ir, vi), _GAUSSIAN, 1.0).mean(dim=1)
 
 
+@metric("SSIM_cdd", "CDDFuse: 7x7 window, range 2, sum", suites={"cddfuse": 8}, min_size=7)
 def ssim_cdd(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """CDDFuse's SSIM: scikit-image defaults with a range of 2 on 0..255 images, summed.
 
@@ -85,16 +98,19 @@ def ssim_cdd(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) 
     return _uniform_sum(fused, ir, vi, data_range, 2.0)
 
 
+@metric("SSIM_u7_L1", "7x7 window, range 1, sum", min_size=7)
 def ssim_uniform7_l1(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """As `ssim_cdd` with a range of 1."""
     return _uniform_sum(fused, ir, vi, data_range, 1.0)
 
 
+@metric("SSIM_u7_L255", "7x7 window, range 255, sum", min_size=7)
 def ssim_uniform7_l255(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """As `ssim_cdd` with the right range, 255."""
     return _uniform_sum(fused, ir, vi, data_range, PEAK)
 
 
+@metric("SSIM_zoo", "IVIF_ZOO: range 1, sum", min_size=11)
 def ssim_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """IVIF_ZOO's SSIM: Gaussian window, valid part, an effective range of 1, summed."""
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
@@ -135,7 +151,7 @@ def _index_pair(
 
 def _index_maps(strip: Tensor, window: tuple[float, ...], peak: float, unbiased: float) -> Tensor:
     """SSIM maps `(B,2,h,w)` of a strip of (fused, infrared, visible)."""
-    shift = PEAK / 2  # Moments of centerd images lose fewer digits; means get it back below.
+    shift = PEAK / 2  # Moments of centered images lose fewer digits; means get it back below.
     level = strip - shift
     target, sources = level[:, :1], level[:, 1:]
     maps = torch.cat([level, target**2 + sources**2, target * sources], dim=1)

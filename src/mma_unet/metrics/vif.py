@@ -7,8 +7,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import PEAK, centerd, divide, prepare
+from mma_unet.metrics._common import PEAK, centered, divide, prepare
 from mma_unet.metrics._filters import correlate_separable, gaussian_window, pad_same, row_strips
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 41
 """Below 41 pixels the fourth scale has no window left."""
@@ -17,6 +18,12 @@ _NOISE = 2.0
 _FLAT = 1e-10
 
 
+@metric(
+    "VIF",
+    "Visual information fidelity (VIFp), mean of two",
+    suites={"canonical": 1, "paper": 1},
+    min_size=41,
+)
 def vif(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Visual information fidelity, the mean of VIFp(ir, fused) and VIFp(vi, fused).
 
@@ -46,23 +53,29 @@ def vif(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Te
     return (from_ir + from_vi) / 2
 
 
+@metric(
+    "VIF_sum", "2 x VIF: CDDFuse, Evaluation-for-Image-Fusion", suites={"cddfuse": 6}, min_size=41
+)
 def vif_sum(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """VIFp(ir, fused) + VIFp(vi, fused): twice `vif`, the number many papers print."""
     return 2 * vif(fused, ir, vi, data_range=data_range)
 
 
+@metric("VIF_ir", "The infrared half of VIF", min_size=41)
 def vif_ir(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """The infrared half of `vif`: VIFp(ir, fused)."""
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
     return _vif_pair(fused, ir, vi)[0]
 
 
+@metric("VIF_vi", "The visible half of VIF", min_size=41)
 def vif_vi(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """The visible half of `vif`: VIFp(vi, fused)."""
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
     return _vif_pair(fused, ir, vi)[1]
 
 
+@metric("VIF_sum_uint8", "VIF_sum with the 8-bit overflow of Metric_TNO.xlsx", min_size=41)
 def vif_sum_uint8(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """The VIF printed in Evaluation-for-Image-Fusion's tables, which is an 8-bit overflow.
 
@@ -72,6 +85,7 @@ def vif_sum_uint8(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 
     return torch.stack(_vif_of(torch.cat(images, dim=1), ceiling=PEAK)).sum(dim=0)
 
 
+@metric("VIF_zoo", "IVIF_ZOO: zero border, shifted window, sum", min_size=16)
 def vif_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """IVIF_ZOO's VIF: borders of zeros and a window off its center; the sum of both sources."""
     images = prepare(fused, ir, vi, data_range, 16)
@@ -79,7 +93,7 @@ def vif_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
 
 
 def _vif_pair(fused: Tensor, ir: Tensor, vi: Tensor) -> tuple[Tensor, Tensor]:
-    return _vif_of(torch.cat([centerd(fused), centerd(ir), centerd(vi)], dim=1))
+    return _vif_of(torch.cat([centered(fused), centered(ir), centered(vi)], dim=1))
 
 
 def _vif_of(
@@ -113,10 +127,20 @@ def _off_center(size: int) -> tuple[float, ...]:
     return tuple((window / window.sum()).tolist())
 
 
-def _information(
-    level: Tensor, window: tuple[float, ...], ceiling: float | None
-) -> tuple[Tensor, Tensor]:
-    """Information kept and information there in one strip: `(B,3,h,w) -> (B,2), (B,2)`."""
+def source_gain(
+    level: Tensor, window: tuple[float, ...], ceiling: float | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """How the fused image follows each source at one scale: the model that VIF and VIFF share.
+
+    Args:
+        level: (fused, ir, vi), `(B,3,h,w)`.
+        window: Weights of the local statistics.
+        ceiling: Squares and products are cut there, if given.
+
+    Returns:
+        Gain, variance of the source and variance of what the gain does not explain, each
+        `(B,2,h,w)`; a gain without detail in source or fused image, or below 0, counts as none.
+    """
     maps = torch.cat([level, level**2, level[:, 1:] * level[:, :1]], dim=1)
     if ceiling is not None:
         maps = torch.cat([maps[:, :3], maps[:, 3:].clamp(max=ceiling)], dim=1)
@@ -129,11 +153,17 @@ def _information(
     has_detail = var_source >= _FLAT
     var_source = torch.where(has_detail, var_source, 0.0)
     gain = covariance / (var_source + _FLAT)
-    # No gain without detail in the source or in the fused image; a negative one counts as none.
     faithful = has_detail & (var_fused >= _FLAT) & (gain >= 0)
     gain = torch.where(faithful, gain, 0.0)
     residual = (var_fused - gain * covariance).clamp(min=_FLAT)
+    return gain, var_source, residual
 
+
+def _information(
+    level: Tensor, window: tuple[float, ...], ceiling: float | None
+) -> tuple[Tensor, Tensor]:
+    """Information kept and information there in one strip: `(B,3,h,w) -> (B,2), (B,2)`."""
+    gain, var_source, residual = source_gain(level, window, ceiling)
     kept = torch.log1p(gain**2 * var_source / (residual + _NOISE))
     there = torch.log1p(var_source / _NOISE)
     return kept.sum(dim=(-2, -1)), there.sum(dim=(-2, -1))

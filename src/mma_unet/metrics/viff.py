@@ -5,16 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mma_unet.metrics._common import centerd, prepare
+from mma_unet.metrics._common import centered, prepare
 from mma_unet.metrics._filters import correlate_separable, gaussian_window
+from mma_unet.metrics.registry import metric
+from mma_unet.metrics.vif import MIN_SIZE, source_gain
 
-MIN_SIZE = 41
 _NOISE = 0.005 * 255**2
-_FLAT = 1e-10
 _GUARD = 1e-7
 _SCALE_WEIGHTS = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
 
 
+@metric(
+    "VIFF", "Visual information fidelity for fusion (Han)", suites={"canonical": 16}, min_size=41
+)
 def viff(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Visual information fidelity for fusion: one value from both sources at once.
 
@@ -42,7 +45,7 @@ def viff(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
         1.0
     """
     fused, ir, vi = prepare(fused, ir, vi, data_range, MIN_SIZE)
-    level = torch.cat([centerd(fused), centerd(ir), centerd(vi)], dim=1)
+    level = torch.cat([centered(fused), centered(ir), centered(vi)], dim=1)
     total = torch.zeros_like(level[:, 0, 0, 0])
     for scale, weight in enumerate(_SCALE_WEIGHTS, start=1):
         size = 2 ** (5 - scale) + 1
@@ -57,20 +60,7 @@ def viff(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
 
 def _information(level: Tensor, window: tuple[float, ...]) -> tuple[Tensor, Tensor]:
     """Summed information kept and there at one scale, from the less followed source."""
-    sources, fused = level[:, 1:], level[:, :1]
-    local = correlate_separable(torch.cat([level, level**2, sources * fused], dim=1), window)
-    means, squares, products = local[:, :3], local[:, 3:6], local[:, 6:]
-    variances = (squares - means**2).clamp(min=0)
-    covariance = products - means[:, 1:] * means[:, :1]
-    var_fused, var_source = variances[:, :1], variances[:, 1:]
-
-    detail = var_source >= _FLAT
-    var_source = torch.where(detail, var_source, 0.0)
-    gain = covariance / (var_source + _FLAT)
-    faithful = detail & (var_fused >= _FLAT) & (gain >= 0)
-    gain = torch.where(faithful, gain, 0.0)
-    residual = (var_fused - gain * covariance).clamp(min=_FLAT)
-
+    gain, var_source, residual = source_gain(level, window)
     kept = torch.log10(1 + gain**2 * var_source / (residual + _NOISE))
     there = torch.log10(1 + var_source / _NOISE)
     first = gain[:, 0] < gain[:, 1]

@@ -16,12 +16,20 @@ from mma_unet.metrics._structure import (
     raw_statistics,
     share,
 )
+from mma_unet.metrics.registry import metric
 
 MIN_SIZE = 11
 _WINDOW = gaussian_window(7, 1.5)
 _C = 2e-16
 
 
+@metric(
+    "Qy",
+    "SSIM mixed or chosen by agreement (Yang)",
+    suites={"canonical": 24},
+    min_size=11,
+    smooth=False,
+)
 def qy(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Yang's similarity: mixes both SSIM maps where the sources agree, else takes the better.
 
@@ -52,6 +60,7 @@ def qy(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Ten
     return _choose(local, _C, _C)
 
 
+@metric("Qy_zoo", "IVIF_ZOO: other window and constants", min_size=11, smooth=False)
 def qy_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """IVIF_ZOO's `qy`: a window constant along columns and summing to 7, border of zeros.
 
@@ -62,6 +71,9 @@ def qy_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) ->
     return _choose(local, 0.01**2, 0.03**2)
 
 
+@metric(
+    "Qc", "SSIM mixed by covariance (Cvejic)", suites={"canonical": 26}, min_size=11, smooth=False
+)
 def qc(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Cvejic's second metric: SSIM maps mixed by the covariances with the fused image.
 
