@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -21,7 +23,7 @@ from mma_unet.metrics import score
 from mma_unet.metrics.objective import MetricObjective
 from mma_unet.pyramid import pyramid_fusion
 
-__all__ = ["JOINT", "OBJECTIVES", "Optimum", "climb", "frontier"]
+__all__ = ["JOINT", "OBJECTIVES", "Optimum", "climb", "frontier", "mean_scores"]
 
 JOINT: dict[str, float] = {"vif": 1.0, "ssim": 1.0, "psnr": 0.05, "qabf": 1.0, "qcb": 1.0}
 """One dB of PSNR weighs as much as 0.05 of a metric in [0, 1]."""
@@ -106,3 +108,19 @@ def frontier(
             fused = climb(ir, vi, weights, steps=steps)
             images = [gray_image(image) for image in (fused, ir, vi)]
             yield Optimum(item["name"], name, score(images[0], images[1], images[2]))
+
+
+def mean_scores(rows: Mapping[tuple[str, str], Sequence[float]]) -> dict[str, list[float]]:
+    """Means of each objective over the pairs it is defined for; NaN where it is for none.
+
+    Args:
+        rows: Scores of each `(pair, objective)`.
+    """
+    grouped: dict[str, list[Sequence[float]]] = {}
+    for (_, objective), row in rows.items():
+        grouped.setdefault(objective, []).append(row)
+    return {
+        name: [fmean(known) if (known := [v for v in column if not isnan(v)]) else nan
+               for column in zip(*group, strict=True)]
+        for name, group in grouped.items()
+    }  # fmt: skip
