@@ -127,7 +127,7 @@ def test_a_wrong_word_on_the_terminal() -> None:
         ("fuse --runtime o", ["onnxruntime", "openvino"]),
         ("fuse --device c", ["cpu", "cuda"]),
         ("train --config tiny-metric-", ["tiny-metric-finish"]),
-        ("data get ms", ["MSRS"]),
+        ("data get MS", ["MSRS"]),
     ],
 )
 def test_the_shell_completes_choices(words: str, offered: list[str]) -> None:

@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,15 +52,6 @@ Accelerator = Annotated[str, typer.Option(help="Lightning's: auto, cpu, gpu.")]
 def out_option(text: str, *names: str) -> Any:
     """The option `-o`, also called `names`, for what `text` says."""
     return typer.Option(*names, "--out", "-o", help=text)
-
-
-def offer(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Shell completion of names in any case that need not be the only words."""
-
-    def complete(incomplete: str) -> list[str]:
-        return [name for name in names() if name.lower().startswith(incomplete.lower())]
-
-    return complete
 
 
 class Command(TyperCommand):

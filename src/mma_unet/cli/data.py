@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mma_unet.cli.common import check_writable, offer, out_option, say, show
+from mma_unet.cli.common import check_writable, out_option, say, show
 from mma_unet.cli.progress import progress_bar
 from mma_unet.data.catalog import CATALOG
 
@@ -34,7 +34,7 @@ def get(
         str,
         typer.Argument(
             help="RoadScene, MSRS, M3FD, TNO or LLVIP.",
-            autocompletion=offer(lambda: [info.name for info in CATALOG]),
+            autocompletion=lambda: [info.name for info in CATALOG],
         ),
     ],
     root: Annotated[

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mma_unet.cli.common import Precision, Runtime, check_writable, errors, offer, say, warn
+from mma_unet.cli.common import Precision, Runtime, check_writable, errors, say, warn
 from mma_unet.cli.fuse_video import VideoOptions, fuse_to_video, wants_video
 from mma_unet.cli.progress import Step, progress_bar
 from mma_unet.errors import InputError
@@ -56,9 +56,7 @@ def fuse(
     ] = Color.luminance,
     device: Annotated[
         str,
-        _speed(
-            help="auto, cpu, cuda or cuda:N.", autocompletion=offer(lambda: ["auto", "cpu", "cuda"])
-        ),
+        _speed(help="auto, cpu, cuda or cuda:N.", autocompletion=lambda: ["auto", "cpu", "cuda"]),
     ] = "auto",
     runtime: Annotated[Runtime, _speed(help="What runs the network.")] = Runtime.auto,
     precision: Annotated[

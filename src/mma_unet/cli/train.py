@@ -15,7 +15,6 @@ from mma_unet.cli.common import (
     ShowProgress,
     errors,
     need,
-    offer,
     out_option,
     say,
 )
@@ -32,7 +31,7 @@ def train(
         str,
         typer.Option(
             help="Recipe by name (small, tiny, paper, ...; a wrong name lists them), or a file.",
-            autocompletion=offer(config_names),
+            autocompletion=lambda: config_names(),
             show_default=False,
         ),
     ],
