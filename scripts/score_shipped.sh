@@ -14,7 +14,7 @@ for set in roadscene msrs tno; do
     [ -d "$folder" ] && peers+=(--results "$(basename "$folder")=$folder")
   done
   data="$shared/data/$set/test"
-  .venv/bin/mma-unet compare --ir "$data/ir" --vi "$data/vi" "${models[@]}" "${peers[@]}" \
+  .venv/bin/mma-unet compare "$data/ir" "$data/vi" "${models[@]}" "${peers[@]}" \
     --title "$set test" --out "$reports/$set"
   cp "$reports/$set/summary.csv" "results/${set}_test.csv"
   grep -E '^(method|small),' "$reports/$set/scores.csv" > "results/${set}_small_scores.csv"

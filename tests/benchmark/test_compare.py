@@ -23,6 +23,7 @@ from mma_unet.benchmark.methods import parse_named
 from mma_unet.benchmark.pictures import pick_evenly, pick_windows
 from mma_unet.benchmark.triples import Triple, load
 from mma_unet.benchmark.wording import findings, notices, number
+from mma_unet.cli.common import Command
 from mma_unet.cli.compare import compare as command
 from mma_unet.data import find_pairs, read_image, write_image
 from mma_unet.data.images import luminance
@@ -451,7 +452,7 @@ def test_names_of_methods_are_checked(items: list[str], sentence: str) -> None:
 
 def _run(*arguments: object) -> object:
     app = typer.Typer()
-    app.command()(command)
+    app.command(cls=Command)(command)
     return CliRunner().invoke(app, [str(a) for a in (*arguments, "--no-progress")])
 
 

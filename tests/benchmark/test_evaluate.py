@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from mma_unet.benchmark import Scores, evaluate_folder
 from mma_unet.benchmark.pool import sensible_workers
-from mma_unet.cli.evaluate import _as_json, evaluate
+from mma_unet.cli.common import Command
+from mma_unet.cli.evaluate import evaluate
 from mma_unet.data import read_image, write_image
 from mma_unet.data.images import luminance
 from mma_unet.errors import InputError
@@ -27,7 +28,7 @@ LABELS = ("VIF", "SSIM", "PSNR", "Qabf", "Qcb")
 
 def _cli(*arguments: object) -> tuple[int, str, str]:
     app = typer.Typer()
-    app.command()(evaluate)
+    app.command(cls=Command)(evaluate)
     result = CliRunner().invoke(app, [str(a) for a in (*arguments, "--no-progress")])
     return result.exit_code, result.stdout, result.stderr
 
@@ -160,7 +161,7 @@ def test_bad_calls_are_one_sentence(folders: Folders) -> None:
     with pytest.raises(InputError, match="at least 1"):
         evaluate_folder(folders.ir, folders.vi, fused, workers=0)
     app = typer.Typer()
-    app.command()(evaluate)
+    app.command(cls=Command)(evaluate)
     arguments = ["--ir", "x", "--vi", "y", "--fused", "z", "--csv", str(folders.root)]
     error = CliRunner().invoke(app, arguments).exception
     assert isinstance(error, InputError)
@@ -177,7 +178,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_scoring(
 
     monkeypatch.setattr("mma_unet.benchmark.evaluate.score_triples", never)
     app = typer.Typer()
-    app.command()(evaluate)
+    app.command(cls=Command)(evaluate)
     base = ["--ir", str(folders.ir), "--vi", str(folders.vi), "--fused", str(fused)]
     for option in ("--csv", "--json"):
         for place in (
@@ -192,7 +193,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_scoring(
 
 def test_infinities_keep_their_sign_in_json() -> None:
     scores = Scores(("a",), ("X", "Y", "Z"), np.array([[np.inf, -np.inf, np.nan]]))
-    assert _as_json(scores, "s")["mean"] == {"X": "inf", "Y": "-inf", "Z": None}
+    assert scores.to_dict()["mean"] == {"X": "inf", "Y": "-inf", "Z": None}
 
 
 def test_brackets_and_bytes_in_names_are_shown_as_they_are(folders: Folders) -> None:

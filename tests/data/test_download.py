@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mma_unet.cli.data import app
+from mma_unet.cli.main import app
 from mma_unet.data.catalog import CATALOG
 from mma_unet.data.download import download, file_sha256
 from mma_unet.data.layouts import open_dataset
@@ -233,7 +233,7 @@ PAIRS = {
 def test_get_a_data_set(server: Server, tmp_path: Path) -> None:
     server.body = _zip(PAIRS)
     runner = CliRunner()
-    arguments = ["get", "roadscene", "--root", str(tmp_path), "--url", server.url]
+    arguments = ["data", "get", "roadscene", "--root", str(tmp_path), "--url", server.url]
     result = runner.invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0
     assert str(tmp_path / "RoadScene") in result.stdout
@@ -259,7 +259,9 @@ def test_what_a_person_must_fetch(tmp_path: Path) -> None:
 
 
 def test_list() -> None:
-    result = CliRunner().invoke(app, ["list"], env={"COLUMNS": "60"}, catch_exceptions=False)
+    result = CliRunner().invoke(
+        app, ["data", "list"], env={"COLUMNS": "60"}, catch_exceptions=False
+    )
     assert result.exit_code == 0
     for info in CATALOG:
         assert info.name in result.stdout

@@ -11,17 +11,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
+from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from mma_unet.data import Pair, PairedImages
 from mma_unet.data.datasets import gray_image
+from mma_unet.errors import InputError
 from mma_unet.metrics import score
 from mma_unet.metrics.objective import MetricObjective
 from mma_unet.pyramid import pyramid_fusion
+from mma_unet.tables import read_table, write_table
 
-__all__ = ["JOINT", "OBJECTIVES", "Optimum", "climb", "frontier"]
+__all__ = [
+    "JOINT",
+    "OBJECTIVES",
+    "Optimum",
+    "climb",
+    "frontier",
+    "mean_scores",
+    "read_optima",
+    "write_optima",
+]
 
 JOINT: dict[str, float] = {"vif": 1.0, "ssim": 1.0, "psnr": 0.05, "qabf": 1.0, "qcb": 1.0}
 """One dB of PSNR weighs as much as 0.05 of a metric in [0, 1]."""
@@ -31,6 +45,12 @@ OBJECTIVES: dict[str, dict[str, float]] = {
     "joint": JOINT,
 }
 """Each of the paper's five metrics alone, and all of them together."""
+
+
+_KEY = ["pair", "objective", "steps", "stamp"]
+"""What scores in a file are the outcome of; its first columns."""
+
+Rows = dict[tuple[str, ...], list[float]]
 
 
 @dataclass(frozen=True)
@@ -106,3 +126,49 @@ def frontier(
             fused = climb(ir, vi, weights, steps=steps)
             images = [gray_image(image) for image in (fused, ir, vi)]
             yield Optimum(item["name"], name, score(images[0], images[1], images[2]))
+
+
+def read_optima(path: Path, labels: Sequence[str]) -> Rows:
+    """The scores of an earlier run, of whatever pairs and steps; nothing where there is no file.
+
+    Args:
+        path: What `write_optima` wrote.
+        labels: Labels of the scores.
+
+    Raises:
+        InputError: The file is something else.
+    """
+    if not path.exists():
+        return {}
+    header, rows = read_table(path)
+    width = len(_KEY)
+    try:
+        if header != [*_KEY, *labels]:
+            raise ValueError("its columns are others")
+        return {tuple(row[:width]): [float(cell) for cell in row[width:]] for row in rows}
+    except ValueError as error:
+        raise InputError(
+            f"{path} was not written by this command ({error}): choose another file for -o."
+        ) from None
+
+
+def write_optima(path: Path, labels: Sequence[str], rows: Rows) -> None:
+    """Write scores by pair, objective, steps and stamp, as CSV."""
+    table = [[*key, *(f"{value:.6f}" for value in row)] for key, row in rows.items()]
+    write_table(path, [*_KEY, *labels], table)
+
+
+def mean_scores(rows: Mapping[tuple[str, str], Sequence[float]]) -> dict[str, list[float]]:
+    """Means of each objective over the pairs it is defined for; NaN where it is for none.
+
+    Args:
+        rows: Scores of each `(pair, objective)`.
+    """
+    grouped: dict[str, list[Sequence[float]]] = {}
+    for (_, objective), row in rows.items():
+        grouped.setdefault(objective, []).append(row)
+    return {
+        name: [fmean(known) if (known := [v for v in column if not isnan(v)]) else nan
+               for column in zip(*group, strict=True)]
+        for name, group in grouped.items()
+    }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,6 +84,18 @@ class Scores:
     def _by_label(self, row: FloatArray) -> dict[str, float]:
         return {label: float(value) for label, value in zip(self.labels, row, strict=True)}
 
+    def to_dict(self) -> dict[str, Any]:
+        """The table for JSON; an undefined value is `None`, an infinite one `"inf"` or `"-inf"`."""
+        rows = (self._by_label(row) for row in self.values)
+        return {
+            "count": len(self),
+            "mean": _plain(self.mean()),
+            "median": _plain(self.median()),
+            "undefined": self.undefined(),
+            "images": {name: _plain(row) for name, row in zip(self.names, rows, strict=True)},
+            "problems": list(self.problems),
+        }
+
     def to_csv(self, path: str | Path) -> None:
         """Write one line per image, `name` first, at full precision, atomically.
 
@@ -108,3 +121,10 @@ class Scores:
             raise InputError(f"{path} is not a table of scores: {error}.") from None
         names = tuple(row[0] for row in rows)
         return cls(names, tuple(header[1:]), values.reshape(len(names), len(header) - 1))
+
+
+def _plain(row: dict[str, float]) -> dict[str, float | str | None]:
+    return {
+        key: value if math.isfinite(value) else None if math.isnan(value) else str(value)
+        for key, value in row.items()
+    }

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 
 from mma_unet.benchmark.comparison import Comparison
+from mma_unet.benchmark.scores import Scores
 from mma_unet.benchmark.statistics import LEVEL, Summary
+from mma_unet.metrics import METRICS
 
-__all__ = ["arrow", "findings", "join", "notices", "number", "signed"]
+__all__ = ["arrow", "findings", "join", "notices", "number", "score_table", "signed"]
 
 _MANY = 8
 """Metrics beyond which the findings are told by method, not by metric."""
@@ -60,6 +62,22 @@ def join(words: Sequence[str], last: str = "and") -> str:
 
 def _images(count: int) -> str:
     return f"{count} image{'s' * (count != 1)}"
+
+
+def score_table(scores: Scores) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: mean and median of each metric, an arrow towards better, the undefined."""
+    better = {spec.label: spec.higher_is_better for spec in METRICS.values()}
+    mean, median, undefined = scores.mean(), scores.median(), scores.undefined()
+    rows = [
+        [f"{label} {arrow(better[label])}", number(mean[label]), number(median[label])]
+        for label in scores.labels
+    ]
+    header = ["Metric", "Mean", "Median"]
+    if any(undefined.values()):
+        header.append("Undefined for")
+        for row, count in zip(rows, undefined.values(), strict=True):
+            row.append(_images(count) if count else "")
+    return header, rows
 
 
 def notices(comparison: Comparison) -> list[str]:

@@ -1,4 +1,4 @@
-"""`mma-unet analyze features`: one pair as the encoders see it, on a labelled sheet."""
+"""`mma-unet analyze features`: one pair as the encoders see it, on a labeled sheet."""
 
 from __future__ import annotations
 
@@ -6,26 +6,21 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from mma_unet.cli.common import console, cost, need
+from mma_unet.cli.common import Ir, Model, Vi, cost, need, out_option, say
 from mma_unet.errors import InputError
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".svg", ".pdf")
 
 
 def features(
-    ir: Annotated[Path, typer.Argument(help="Infrared image.")],
-    vi: Annotated[Path, typer.Argument(help="Visible image of the same scene.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Sheet: .png, .jpg, .svg or .pdf.")],
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="Shipped weights, a weights file, or a run folder."),
-    ] = None,
+    ir: Ir,
+    vi: Vi,
+    out: Annotated[Path, out_option("Sheet: .png, .jpg, .svg or .pdf.")],
+    model: Model = None,
 ) -> None:
     """Draw feature maps of both encoders, their additions and the fused maps (paper Fig. 3).
 
-    A run folder stands for its stage I, which has no fused maps.
+    A run folder as model stands for its stage I, which has no fused maps.
     """
     need("matplotlib", extra="report")
     from mma_unet.analysis.encoders import load_encoders
@@ -49,4 +44,4 @@ def features(
     maps = feature_maps(encoders, pair)
     out.parent.mkdir(parents=True, exist_ok=True)
     draw_sheet(maps, out, f"{pair.name}, {Path(encoders.name).name}")
-    console.print(f"Sheet: {out}\n{cost(start)}", highlight=False, soft_wrap=True, markup=False)
+    say(f"Sheet: {out}\n{cost(start)}")

@@ -1,38 +1,147 @@
-"""What every sub-command shares: consoles, and the check for an optional extra."""
+"""What every sub-command shares: what it prints with, its options, and how it reads its words."""
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import time
+import warnings
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperCommand
 
 from mma_unet.errors import InputError
-from mma_unet.files import part_beside, probe
-
-__all__ = ["BadPlaceError", "check_writable", "console", "cost", "errors", "need", "place"]
+from mma_unet.files import part_beside, printable, probe
 
 console = Console()
 errors = Console(stderr=True)
 
+Runtime = StrEnum("Runtime", ["auto", "torch", "onnxruntime", "openvino"])
+Precision = StrEnum("Precision", ["auto", "fp32", "bf16", "int8"])
 
-class BadPlaceError(Exception):
-    """An `InputError` of `place`, in a type that Typer does not put into words of its own."""
+Ir = Annotated[Path, typer.Argument(help="Infrared image, or folder of them.", metavar="IR")]
+Vi = Annotated[Path, typer.Argument(help="Visible image, or folder of them.", metavar="VI")]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", help="Shipped weights by name, or a file.")
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", help="[NAME=]WEIGHTS of ours; may be given again."),
+]
+Suite = Annotated[str, typer.Option(help="Suite or metric; several are joined by commas.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes; chosen by the number of images.")
+]
+Resamples = Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use so many pairs only, at even steps.")]
+ShowProgress = Annotated[bool, typer.Option("--progress/--no-progress", help="Show the progress.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Do again what is done.")]
+Runs = Annotated[Path, typer.Option(help="Folder of the trainings; a rerun goes on there.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Train with seeds 0 to N-1.")]
+DataRoot = Annotated[Path | None, typer.Option(help="Folder of the data sets.")]
+Accelerator = Annotated[str, typer.Option(help="Lightning's: auto, cpu, gpu.")]
 
 
-def place(text: str) -> Path:
-    """Parser of arguments that take a path or an fsspec URL.
+def out_option(text: str, *names: str) -> Any:
+    """The option `-o`, also called `names`, for what `text` says."""
+    return typer.Option(*names, "--out", "-o", help=text)
 
-    Raises:
-        BadPlaceError: What `mma_unet.data.storage.locate` refuses.
+
+class Command(TyperCommand):
+    """A sub-command: `-v` works after its name too, and a wrong word is one sentence.
+
+    Its sources may be named as well, `--ir DIR --vi DIR` for `DIR DIR`.
     """
-    from mma_unet.data.storage import locate
 
-    try:
-        return locate(text)
-    except InputError as error:
-        raise BadPlaceError(str(error)) from error
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, and `--verbose` of the main command."""
+        root = ctx.find_root().command
+        shared = [p for p in root.params if p.name == "verbose"] if root is not self else []
+        return [*super().get_params(ctx), *shared]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words.
+
+        Raises:
+            InputError: They are not understood.
+        """
+        try:
+            return super().parse_args(ctx, self._in_place(args))
+        except _UsageError as error:
+            text: str = error.format_message()  # type: ignore[attr-defined]
+            raise InputError(text.replace("Value error, ", "")) from None
+
+    def _in_place(self, args: Sequence[str]) -> list[str]:
+        """`args` with sources that are named in the places of those that are not."""
+        arguments = (p.name for p in self.params if p.param_type_name == "argument")
+        sources = [name for name in arguments if name in ("ir", "vi", "fused")]
+        named: dict[str, str] = {}
+        rest: list[str] = []
+        words = iter(args)
+        for word in words:
+            option, equals, value = word.partition("=")
+            if option.removeprefix("--") in sources and option.startswith("--"):
+                named[option[2:]] = value if equals else next(words, "")
+            else:
+                rest.append(word)
+            if word == "--":
+                break
+        if named and len(named) < len(sources):
+            raise InputError(f"give all of {' '.join(f'--{s}' for s in sources)} by name, or none")
+        return [*(named[source] for source in sources if named), *rest, *words]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, with the log as loud as `-v` says."""
+        loud = ctx.meta.get(_LOUD, False)
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger().setLevel(logging.INFO if loud else logging.WARNING)
+        if not loud:
+            warnings.filterwarnings("ignore")
+            for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
+                logging.getLogger(name).setLevel(logging.WARNING)
+        return super().invoke(ctx)
+
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+_LOUD = "mma_unet.verbose"
+
+
+def be_loud(ctx: typer.Context, verbose: bool) -> None:
+    """Callback of `--verbose`, before or after the name of the sub-command."""
+    if verbose:
+        ctx.meta[_LOUD] = True
+
+
+def say(text: str) -> None:
+    """Print as it is, in one line however long."""
+    console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
+
+
+def warn(text: str, style: str = "yellow") -> None:
+    """Print to standard error as it is."""
+    errors.print(printable(text), style=style, highlight=False, soft_wrap=True, markup=False)
+
+
+def show(
+    header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", caption: str = ""
+) -> None:
+    """Print a table: words at the left of their columns, numbers at the right."""
+    rows = [list(map(printable, row)) for row in rows]
+    table = Table(title=Text(printable(title), style="table.title") if title else None)
+    table.caption = caption or None
+    for name, column in zip(header, zip(*rows, strict=True), strict=True):
+        numbers = all(cell[:1] in "+-−–" or cell[0].isdigit() for cell in column if cell)
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=not table.columns)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
 
 
 def need(module: str, *, extra: str) -> None:

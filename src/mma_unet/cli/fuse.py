@@ -4,88 +4,87 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
-from mma_unet.cli.common import check_writable, console, errors, place
+from mma_unet.cli.common import Precision, Runtime, check_writable, errors, say, warn
 from mma_unet.cli.fuse_video import VideoOptions, fuse_to_video, wants_video
+from mma_unet.cli.progress import Step, progress_bar
 from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
     from mma_unet.data import Pair
     from mma_unet.inference import Outcome, Task
 
+IrRange = StrEnum("IrRange", ["full", "auto"])
+Color = StrEnum("Color", ["luminance", "rgb"])
+Statistics = StrEnum("Statistics", ["exact", "reduced"])
+Engine = StrEnum("Engine", ["local", "ray"])
+
+_input = partial(typer.Option, rich_help_panel="Input")
+_output = partial(typer.Option, rich_help_panel="Output")
+_model = partial(typer.Option, rich_help_panel="Model")
+_speed = partial(typer.Option, rich_help_panel="Speed and memory")
+_video = partial(typer.Option, rich_help_panel="Video")
+_batch = partial(typer.Option, rich_help_panel="Batch")
+
 
 def fuse(
     ir: Annotated[str, typer.Argument(help="Infrared image, folder of them, video or camera.")],
     vi: Annotated[str, typer.Argument(help="Visible image, folder of them, video or camera.")],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out",
-            "-o",
-            parser=place,
-            metavar="OUT",
-            help="Fused image or video, or a folder for images.",
-        ),
-    ],
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Shipped weights by name, or a file.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    runtime: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="auto (bf16 where the CPU has it), fp32, bf16 or int8.")
-    ] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
-    gray: Annotated[bool, typer.Option("--gray", help="Write the fused luminance only.")] = False,
-    color: Annotated[str, typer.Option(help="luminance, or rgb for a 3-channel model.")] = (
-        "luminance"
-    ),
+    *,
     ir_range: Annotated[
-        str, typer.Option(help="full, or auto to stretch raw 14/16-bit thermal counts.")
-    ] = "full",
+        IrRange, _input(help="auto stretches raw 14/16-bit thermal counts.")
+    ] = IrRange.full,
+    out: Annotated[
+        str, _output("--out", "-o", help="Fused image or video, or a folder for images.")
+    ],
+    gray: Annotated[bool, _output("--gray", help="Write the fused luminance only.")] = False,
     format_: Annotated[
-        str | None, typer.Option("--format", help="png, jpg, tif, ...; default: that of VI.")
+        str | None, _output("--format", help="png, jpg, tif, ...; default: that of VI.")
     ] = None,
+    model: Annotated[
+        str | None, _model("--model", "-m", help="Shipped weights by name, or a file.")
+    ] = None,
+    color: Annotated[
+        Color, _model(help="What is fused; rgb by a 3-channel model.")
+    ] = Color.luminance,
+    device: Annotated[
+        str,
+        _speed(help="auto, cpu, cuda or cuda:N.", autocompletion=lambda: ["auto", "cpu", "cuda"]),
+    ] = "auto",
+    runtime: Annotated[Runtime, _speed(help="What runs the network.")] = Runtime.auto,
+    precision: Annotated[
+        Precision, _speed(help="auto is bf16 where the CPU has it.")
+    ] = Precision.auto,
+    threads: Annotated[int | None, _speed(min=1, help="CPU threads.")] = None,
     max_memory: Annotated[
-        str | None,
-        typer.Option(help="Most memory to use, e.g. 2GB; larger images are fused in tiles."),
+        str | None, _speed(help="Most memory to use, e.g. 2GB; larger images are fused in tiles.")
     ] = None,
     statistics: Annotated[
-        str, typer.Option(help="For tiles: exact, or reduced for half the time, nearly the same.")
-    ] = "exact",
-    batch_size: Annotated[int, typer.Option(min=1, help="Pairs fused together.")] = 1,
-    fps: Annotated[float, typer.Option(min=0.01, help="Rate of a video made of images.")] = 25.0,
-    audio: Annotated[bool, typer.Option(help="Copy the sound of the visible video.")] = True,
-    steady: Annotated[bool, typer.Option(help="Take flicker out of a video.")] = True,
+        Statistics,
+        _speed(help="For tiles; reduced takes half the time for nearly the same."),
+    ] = Statistics.exact,
+    fps: Annotated[float, _video(min=0.01, help="Rate of a video made of images.")] = 25.0,
+    audio: Annotated[bool, _video(help="Copy the sound of the visible video.")] = True,
+    steady: Annotated[bool, _video(help="Take flicker out of a video.")] = True,
     seconds: Annotated[
-        float | None, typer.Option(min=0.01, help="Stop a video after so long; for cameras.")
+        float | None, _video(min=0.01, help="Stop a video after so long; for cameras.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Fuse again what is done.")] = (
-        False
-    ),
-    progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
-    engine: Annotated[str, typer.Option(help="local, or ray for many processes or machines.")] = (
-        "local"
-    ),
+    batch_size: Annotated[int, _batch(min=1, help="Pairs fused together.")] = 1,
+    overwrite: Annotated[bool, _batch("--overwrite", help="Fuse again what is done.")] = False,
+    progress: Annotated[bool, _batch(help="Show the progress.")] = True,
+    engine: Annotated[Engine, _batch(help="ray for many processes or machines.")] = Engine.local,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Ray: actors; default: one per GPU, else per CPU.")
+        int | None, _batch(min=1, help="Ray: actors; default: one per GPU, else per CPU.")
     ] = None,
     ray_address: Annotated[
-        str | None, typer.Option(help="Ray: auto or ADDRESS joins a cluster; default: start one.")
+        str | None, _batch(help="Ray: auto or ADDRESS joins a cluster; default: start one.")
     ] = None,
 ) -> None:
     """Fuse registered infrared and visible images or videos; size and bit depth of VI are kept.
@@ -93,66 +92,57 @@ def fuse(
     Folders and files may be fsspec URLs, e.g. s3://bucket/ir.
     What is done already is skipped, with whatever options it was done: --overwrite redoes it.
     """
-    from mma_unet.inference import Fuser
+    from mma_unet.data.storage import locate
+    from mma_unet.inference import Fuser, fuse_files
     from mma_unet.models import DEFAULT_MODEL
 
-    if engine not in ("local", "ray"):
-        raise InputError(f"--engine {engine}: use local or ray")
-    chosen = DEFAULT_MODEL if model is None else model
     make_fuser = partial(
         Fuser,
-        chosen,
+        model or DEFAULT_MODEL,
         device=device,
-        runtime=runtime,
-        precision=precision,
+        runtime=runtime.value,
+        precision=precision.value,
         threads=threads,
         gray=gray,
-        color=color,
-        ir_range=ir_range,
+        color=color.value,
+        ir_range=ir_range.value,
         max_memory=max_memory,
-        statistics=statistics,
+        statistics=statistics.value,
     )
-    if wants_video(ir, vi, out):
-        if engine == "ray":
+    target = locate(out)
+    if wants_video(ir, vi, target):
+        if engine is Engine.ray:
             raise InputError("--engine ray is for images: leave it out for a video")
         options = VideoOptions(Fraction(str(fps)), audio, steady, seconds, batch_size, overwrite)
-        fuse_to_video(ir, vi, out, make_fuser, options, progress=progress)
+        fuse_to_video(ir, vi, target, make_fuser, options, progress=progress)
         return
 
-    def start_ray(tasks: Sequence[Task], _: Callable[[int, int], None]) -> Iterator[Outcome]:
-        from mma_unet.cli.fuse_ray import fuse_with_ray
+    def start(tasks: Sequence[Task], on_tile: Callable[[int, int], None]) -> Iterator[Outcome]:
+        if engine is Engine.ray:
+            from mma_unet.cli.fuse_ray import fuse_with_ray
 
-        return fuse_with_ray(
-            make_fuser,
-            tasks,
-            overwrite,
-            batch_size=batch_size,
-            workers=workers,
-            address=ray_address,
-        )
-
-    def start_here(tasks: Sequence[Task], on_tile: Callable[[int, int], None]) -> Iterator[Outcome]:
-        from mma_unet.inference import fuse_files
-
+            return fuse_with_ray(
+                make_fuser, tasks, overwrite, batch_size=batch_size, workers=workers,
+                address=ray_address,
+            )  # fmt: skip
         fuser = make_fuser()
         fuser.on_tile = on_tile
         return fuse_files(fuser, tasks, overwrite=overwrite, batch_size=batch_size)
 
-    _fuse_images(ir, vi, out, format_, start_ray if engine == "ray" else start_here, progress)
+    with progress_bar(shown=progress) as step:
+        _fuse_images(locate(ir), locate(vi), target, format_, start, step)
 
 
 def _fuse_images(
-    ir_text: str,
-    vi_text: str,
+    ir: Path,
+    vi: Path,
     out: Path,
     format_: str | None,
     engine: Callable[..., Iterator[Outcome]],
-    progress: bool,
+    step: Step,
 ) -> None:
     from mma_unet.data import find_pairs
-    from mma_unet.data.storage import locate
 
-    ir, vi = locate(ir_text), locate(vi_text)
     pairing = find_pairs(ir, vi)
     tasks = _tasks(ir, vi, list(pairing.pairs), out, format_)
     if ir.is_dir():
@@ -161,23 +151,19 @@ def _fuse_images(
     counts = {"fused": 0, "skipped": 0, "failed": 0}
     lonely = (*pairing.unpaired_ir, *pairing.unpaired_vi)
     failures = [f"{path} has no partner: name both files of a pair alike." for path in lonely]
-    text = TextColumn("{task.description}")
-    columns = (text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, disable=not progress) as bar:
-        bar_task = bar.add_task("Fusing", total=len(tasks), visible=len(tasks) > 1)
-        tiles = bar.add_task("Tiles", visible=False)
-        for outcome in engine(tasks, partial(_show_tiles, bar, tiles)):
-            counts[outcome.status] += 1
-            if outcome.status == "failed":
-                failures.append(outcome.reason)
-            bar.advance(bar_task)
+
+    def on_tile(tile: int, tiles: int) -> None:
+        done = sum(counts.values()) + min(tile / tiles, 0.999)
+        step(f"Fusing, tile {tile} of {tiles}", done, len(tasks))
+
+    for outcome in engine(tasks, on_tile):
+        counts[outcome.status] += 1
+        if outcome.status == "failed":
+            failures.append(outcome.reason)
+        step("Fusing", sum(counts.values()), len(tasks))
     if len(tasks) == 1 and ir.is_file() and failures:
         raise InputError(failures[0])
     _report(counts, failures, len(tasks), time.monotonic() - start, tasks[0].target, out)
-
-
-def _show_tiles(bar: Progress, task: TaskID, done: int, total: int) -> None:
-    bar.update(task, completed=done, total=total, visible=done < total)
 
 
 def _tasks(ir: Path, vi: Path, pairs: list[Pair], out: Path, format_: str | None) -> list[Task]:
@@ -211,9 +197,9 @@ def _report(
         line += f" in {seconds:.1f} s ({counts['fused'] / seconds:.1f} per second)"
     if counts["skipped"]:
         line += f", {counts['skipped']} done before (--overwrite fuses them again)"
-    console.print(f"{line} -> {where}", highlight=False, soft_wrap=True, markup=False)
+    say(f"{line} -> {where}")
     if failures:
         errors.print(f"[bold red]{len(failures)} could not be fused:[/bold red]")
         for failure in failures:
-            errors.print(f"  {failure}", highlight=False, soft_wrap=True, markup=False)
+            warn(f"  {failure}", style="")
         raise typer.Exit(1)

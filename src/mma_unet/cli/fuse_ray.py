@@ -26,14 +26,6 @@ def fuse_with_ray(
 ) -> Iterator[Outcome]:
     """Check what the engine needs, then see `mma_unet.inference.ray_engine.fuse_with_ray`.
 
-    Args:
-        make_fuser: `Fuser` with the model first; a file of weights becomes an absolute path.
-        tasks: What to fuse.
-        overwrite: Fuse again what is there already.
-        batch_size: Pairs of one size that are fused together.
-        workers: Actors.
-        address: Of a running cluster.
-
     Raises:
         InputError: Ray is not installed, or the options suit no `Fuser`.
     """

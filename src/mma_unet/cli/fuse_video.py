@@ -9,9 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from mma_unet.cli.common import console, errors
+from mma_unet.cli.common import say, warn
+from mma_unet.cli.progress import progress_bar
 from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,12 +63,13 @@ def fuse_to_video(
         if Path(source).exists() and Path(source).resolve() == target.resolve():
             raise InputError(f"{target} is a source video: choose another output for -o")
     if not options.overwrite and target.is_file() and target.stat().st_size:
-        _say(f"{target} was done before (--overwrite fuses it again)")
+        say(f"{target} was done before (--overwrite fuses it again)")
         return
     with _open_both(ir, vi, options.fps) as (ir_frames, vi_frames):
         fuser = make_fuser()
         from_file = isinstance(vi_frames, VideoFile) and not vi_frames.live
-        with _bar(_expected(ir_frames, vi_frames, options.seconds), shown=progress) as on_frame:
+        total = _expected(ir_frames, vi_frames, options.seconds)
+        with progress_bar(shown=progress, unit="frames") as step:
             result = fuse_video(
                 fuser,
                 ir_frames,
@@ -79,7 +79,7 @@ def fuse_to_video(
                 steady=options.steady,
                 batch_size=options.batch_size,
                 seconds=options.seconds,
-                on_frame=on_frame,
+                on_frame=lambda done: step("Fusing", done, total),
             )
     _report(result, target)
 
@@ -117,7 +117,7 @@ def _open_both(ir: str, vi: str, fps: Fraction) -> Iterator[tuple[FrameSource, F
         pairing = find_pairs(ir, vi)
         lonely = len(pairing.unpaired_ir) + len(pairing.unpaired_vi)
         if lonely:
-            errors.print(f"{lonely} image(s) without a partner are left out", highlight=False)
+            warn(f"{lonely} image(s) without a partner are left out")
         yield (
             ImageSequence([pair.ir for pair in pairing.pairs], fps),
             ImageSequence([pair.vi for pair in pairing.pairs], fps),
@@ -143,32 +143,10 @@ def _expected(ir: FrameSource, vi: FrameSource, seconds: float | None) -> int | 
     return min(counts, default=None)
 
 
-@contextmanager
-def _bar(total: int | None, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """A progress bar with the frames per second; gives the function that moves it."""
-    columns = (
-        TextColumn("Fusing"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[fps]:.1f} fps"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=errors, disable=not shown) as bar:
-        task = bar.add_task("", total=total, fps=0.0, visible=False)
-
-        def move(done: int) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
-            fps = done / elapsed if elapsed else 0.0
-            bar.update(task, completed=done, fps=fps, visible=True)
-
-        yield move
-
-
 def _report(result: VideoResult, target: Path) -> None:
-    _say(
+    say(
         f"Fused {result.frames} frames in {result.seconds:.1f} s ({result.fps:.1f} fps) -> {target}"
     )
     if result.frames >= 3:
         parts = (f"{name} {f.still:.3f} ({f.whole:.3f})" for name, f in result.flicker.items())
-        _say(f"Flicker in gray levels, still (whole picture): {', '.join(parts)}")
-
-
-def _say(line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
+        say(f"Flicker in gray levels, still (whole picture): {', '.join(parts)}")

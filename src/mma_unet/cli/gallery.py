@@ -6,20 +6,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
-from mma_unet.cli.common import check_writable, console, errors
+from mma_unet.cli.common import Models, check_writable, out_option, say
+from mma_unet.cli.progress import progress_bar
 from mma_unet.errors import InputError
 
 
 def gallery(
     entries: Annotated[Path, typer.Argument(help="List of pairs: hard, or a YAML file.")],
     data: Annotated[Path, typer.Option(help="Folder of the data sets.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the sheets.")],
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", "-m", help="[NAME=]WEIGHTS of ours; may be given again."),
-    ] = None,
+    out: Annotated[Path, out_option("Folder for the sheets.")],
+    model: Models = None,
     peers: Annotated[
         list[str] | None,
         typer.Option(help="SPLIT=DIR, one folder of fused images per method in DIR."),
@@ -41,8 +38,7 @@ def gallery(
         folders[split] = Path(folder)
     check_writable(out)
     fusers = {name: Fuser(weights) for name, weights in models.items()}
-    with Progress(console=errors) as bar:
-        task = bar.add_task("Drawing", total=len(chosen))
-        for _ in render_gallery(chosen, fusers, folders, out):
-            bar.advance(task)
-    console.print(f"{len(chosen)} sheets -> {out}", highlight=False, soft_wrap=True, markup=False)
+    with progress_bar() as step:
+        for done, _ in enumerate(render_gallery(chosen, fusers, folders, out), 1):
+            step("Drawing", done, len(chosen))
+    say(f"{len(chosen)} sheets -> {out}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import warnings
 from typing import Annotated
 
 import typer
@@ -15,7 +13,8 @@ import mma_unet
 from mma_unet.allocator import keep_large_blocks
 from mma_unet.cli import (
     ablate,
-    analyze,
+    analyze_cka,
+    analyze_features,
     asymmetry,
     bench,
     compare,
@@ -23,13 +22,14 @@ from mma_unet.cli import (
     demo,
     evaluate,
     export,
+    frontier,
     fuse,
     gallery,
     models,
     study,
     train,
 )
-from mma_unet.cli.common import BadPlaceError, console, errors
+from mma_unet.cli.common import Command, be_loud, errors, say
 from mma_unet.errors import InputError
 
 _INTERRUPTED = 130
@@ -42,25 +42,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(fuse.fuse)
-app.command()(evaluate.evaluate)
-app.command()(compare.compare)
-app.command()(gallery.gallery)
-app.command()(study.study)
-app.command()(train.train)
-app.command()(ablate.ablate)
-app.command()(models.models)
-app.command()(export.export)
-app.command()(bench.bench)
-app.command()(demo.demo)
-analyze.app.command("asymmetry")(asymmetry.asymmetry)
-app.add_typer(data.app)
-app.add_typer(analyze.app)
+_analyze = typer.Typer(name="analyze", help="Look into metrics and networks.", no_args_is_help=True)
+_data = typer.Typer(
+    name="data", help="List, download or render infrared/visible data sets.", no_args_is_help=True
+)
+for _group, _commands in (
+    (app, (fuse.fuse, evaluate.evaluate, compare.compare, gallery.gallery, study.study)),
+    (app, (train.train, ablate.ablate, models.models, export.export, bench.bench, demo.demo)),
+    (_data, (data.list_, data.get, data.render)),
+    (
+        _analyze,
+        (analyze_cka.cka, analyze_features.features, frontier.frontier, asymmetry.asymmetry),
+    ),
+):
+    for _function in _commands:
+        _group.command(_function.__name__.rstrip("_"), cls=Command)(_function)
+app.add_typer(_data)
+app.add_typer(_analyze)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        console.print(f"mma-unet {mma_unet.__version__}")
+        say(f"mma-unet {mma_unet.__version__}")
         raise typer.Exit
 
 
@@ -69,15 +72,15 @@ def main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", callback=be_loud, expose_value=False, help="Log what is done."
+        ),
+    ] = False,
 ) -> None:
     """Options that come before the sub-command."""
-    del version
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
-    if not verbose:
-        warnings.filterwarnings("ignore")
-        logging.getLogger("lightning").setLevel(logging.ERROR)
-        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    del version, verbose
 
 
 def run() -> None:
@@ -88,7 +91,7 @@ def run() -> None:
     keep_large_blocks()
     try:
         app()
-    except (InputError, BadPlaceError) as error:
+    except InputError as error:
         message = f"[bold red]mma-unet:[/bold red] {escape(str(error))}"
         errors.print(message, highlight=False, soft_wrap=True)
         sys.exit(2)

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from mma_unet.cli.common import console, errors
+from mma_unet.cli.common import Resamples, console, out_option, say, warn
+from mma_unet.cli.progress import progress_bar
 from mma_unet.errors import InputError
 
 
@@ -28,8 +28,7 @@ def study(
     ir: Annotated[Path | None, typer.Option(help="Folder of the infrared images.")] = None,
     vi: Annotated[Path | None, typer.Option(help="Folder of the visible images.")] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Folder for the study, or for the tables of --tally."),
+        Path | None, out_option("Folder for the study, or for the tables of --tally.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the shuffle and of the bootstrap.")] = 0,
     limit: Annotated[
@@ -42,55 +41,30 @@ def study(
     tally: Annotated[
         Path | None, typer.Option(help="Folder of a study whose answers are counted.")
     ] = None,
-    resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = 2000,
+    resamples: Resamples = 2000,
 ) -> None:
     """Make a page that shows unnamed results beside their sources to be ranked, or count ranks."""
-    if tally is None:
-        _build(items, ir, vi, out, seed, limit, kinds)
-    elif ir is not None or vi is not None or limit is not None:
-        raise InputError("--tally counts answers: it goes without --ir, --vi and --limit.")
-    else:
-        _count(tally, items, out or tally, kinds, resamples, seed)
-
-
-def _build(
-    items: list[str],
-    ir: Path | None,
-    vi: Path | None,
-    out: Path | None,
-    seed: int,
-    limit: int | None,
-    kinds: Path | None,
-) -> None:
     from mma_unet.benchmark.methods import parse_named
     from mma_unet.benchmark.study import build_study
     from mma_unet.benchmark.triples import BASELINES
-    from mma_unet.files import printable
 
+    if tally is not None:
+        if ir is not None or vi is not None or limit is not None:
+            raise InputError("--tally counts answers: it goes without --ir, --vi and --limit.")
+        _count(tally, items, out or tally, kinds, resamples, seed)
+        return
     if ir is None or vi is None or out is None:
         raise InputError("a study needs --ir DIR, --vi DIR and -o DIR; or --tally DIR to count.")
     named = parse_named([item for item in items if item not in BASELINES], "study")
-    with Progress(console=errors) as bar:
-        task = bar.add_task("Drawing")
-
-        def step(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
+    baselines = [item for item in items if item in BASELINES]
+    with progress_bar() as step:
         made = build_study(
-            ir,
-            vi,
-            named,
-            out,
-            baselines=[item for item in items if item in BASELINES],
-            seed=seed,
-            limit=limit,
-            kinds=kinds,
+            ir, vi, named, out, baselines=baselines, seed=seed, limit=limit, kinds=kinds,
             progress=step,
-        )
+        )  # fmt: skip
     for line in made.notices:
-        errors.print(printable(line), style="yellow", highlight=False, soft_wrap=True, markup=False)
-    text = f"{made.pairs} pairs -> {made.page}; what the letters mean is in key.json, for later."
-    console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
+        warn(line)
+    say(f"{made.pairs} pairs -> {made.page}; what the letters mean is in key.json, for later.")
 
 
 def _count(
@@ -112,5 +86,4 @@ def _count(
     for row, after in zip(body, [*body[1:], None], strict=True):
         table.add_row(*map(Text, row), end_section=after is None or after[0] != row[0])
     console.print(table)
-    text = f"Tables: {out / 'tally.md'}, {out / 'tally.csv'}"
-    console.print(text, highlight=False, soft_wrap=True, markup=False)
+    say(f"Tables: {out / 'tally.md'}, {out / 'tally.csv'}")

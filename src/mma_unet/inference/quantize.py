@@ -64,6 +64,15 @@ class QualityReport:
         """Largest absolute change in percent."""
         return max(abs(value) for value in self.change.values())
 
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Header and rows: the means in both precisions and the change, as text."""
+        rows = [
+            ["fp32", *(f"{value:.4f}" for value in self.before.values())],
+            ["int8", *(f"{value:.4f}" for value in self.after.values())],
+            ["change", *(f"{value:+.2f} %" for value in self.change.values())],
+        ]
+        return ["", *self.before], rows
+
 
 def int8_model(
     network: MMAUNet,

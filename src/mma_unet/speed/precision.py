@@ -5,13 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mma_unet.data import Pair
+from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 from mma_unet.inference.quantize import QualityReport, quality
+from mma_unet.speed.latency import cases
 from mma_unet.tables import markdown
 
-__all__ = ["quality_losses", "quality_markdown"]
+__all__ = ["quality_cases", "quality_losses", "quality_markdown"]
 
 Progress = Callable[[str, int, int], None]
+
+
+def quality_cases(
+    model: str,
+    files: Sequence[str] = (),
+    runtimes: Sequence[str] | None = None,
+    precisions: Sequence[str] | None = None,
+) -> list[tuple[str, str, str]]:
+    """`(model or file, runtime, precision)` to compare with `model` in fp32 on PyTorch.
+
+    Args:
+        model: Weights by name or file.
+        files: Exported files.
+        runtimes: All by default.
+        precisions: fp32 and bf16 by default.
+
+    Raises:
+        InputError: Nothing.
+    """
+    wanted, _ = cases(
+        [model], runtimes or ["torch", "onnxruntime", "openvino"], precisions or ["fp32", "bf16"]
+    )
+    found = [(c.preset, c.runtime, c.precision) for c in wanted if c.device == "cpu"]
+    found = [case for case in found if case[1:] != ("torch", "fp32")]
+    found += [(file, "auto", "auto") for file in files]
+    if not found:
+        raise InputError("there is nothing to compare: give another --runtime or --precision")
+    return found
 
 
 def quality_losses(

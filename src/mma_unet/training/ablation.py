@@ -12,7 +12,20 @@ import numpy as np
 from mma_unet.models import ABLATIONS
 from mma_unet.training.study import Job, Outcome, Report, Study, run_jobs
 
-__all__ = ["METRICS", "TABLE_4", "Ordering", "ablation_jobs", "orderings", "run_ablation", "spread"]
+__all__ = [
+    "METRICS",
+    "TABLE_4",
+    "Ordering",
+    "Table",
+    "ablation_jobs",
+    "ablation_rows",
+    "ablation_table",
+    "ordering_rows",
+    "ordering_table",
+    "orderings",
+    "run_ablation",
+    "spread",
+]
 
 METRICS = ("VIF", "SSIM", "PSNR", "Qabf", "Qcb")
 """The paper's five, higher is better in each."""
@@ -30,6 +43,8 @@ TABLE_4: dict[str, dict[str, float]] = {
 """The paper's table 4, on 300 pairs of M3FD."""
 
 Scores = Mapping[str, float]
+Table = tuple[list[str], list[list[str]]]
+"""Header and rows of text."""
 
 
 @dataclass(frozen=True)
@@ -130,3 +145,50 @@ def orderings(
                 verdict = "within spread"
             rows.append(Ordering(metric, better, worse, abs(gap), mean, sd, verdict))
     return rows
+
+
+def ablation_rows(outcomes: Mapping[str, Sequence[Outcome]]) -> Table:
+    """For CSV: one row per experiment and seed, then mean, standard deviation and the paper's."""
+    rows: list[list[str]] = []
+    for name, row in outcomes.items():
+        for seed, o in enumerate(row):
+            values = [f"{o.mean(m):.4f}" for m in METRICS]
+            rows.append([name, str(seed), *values, f"{o.val_loss:.5f}", f"{o.seconds:.0f}"])
+        columns = [[o.mean(m) for o in row] for m in METRICS]
+        columns += [[o.val_loss for o in row], [o.seconds for o in row]]
+        rows.append([name, "mean", *(f"{np.mean(c):.5f}" for c in columns)])
+        rows.append([name, "sd", *(f"{spread(c):.5f}" for c in columns)])
+        rows.append([name, "paper", *(str(TABLE_4[name][m]) for m in METRICS), "", ""])
+    return ["experiment", "seed", *METRICS, "val_loss", "seconds"], rows
+
+
+def ablation_table(ours: Mapping[str, Sequence[Scores]]) -> Table:
+    """For people: mean and spread of each experiment, the paper's below in brackets."""
+    rows = []
+    for name, row in ours.items():
+        columns = [(TABLE_4[name][m], [scores[m] for scores in row]) for m in METRICS]
+        cells = [f"{np.mean(c):.3f} ± {spread(c):.3f}\n({paper:.3f})" for paper, c in columns]
+        rows.append([name, *cells])
+    return ["", *METRICS], rows
+
+
+def ordering_rows(order: Sequence[Ordering]) -> Table:
+    """For CSV: every two experiments, metric by metric."""
+    header = ["metric", "better_in_paper", "worse_in_paper", "paper", "ours", "sd", "verdict"]
+    rows = [
+        [r.metric, r.better, r.worse, f"{r.paper:.3f}", f"{r.ours:.5f}", f"{r.sd:.5f}", r.verdict]
+        for r in order
+    ]
+    return header, rows
+
+
+def ordering_table(order: Sequence[Ordering]) -> Table:
+    """For people: a row for every two experiments, with the verdict of each metric."""
+    cells: dict[str, dict[str, str]] = {}
+    for r in order:
+        row = cells.setdefault(" and ".join(sorted((r.better, r.worse))), {})
+        row[r.metric] = f"{r.better} > {r.worse}: {r.verdict}"
+    rows = [
+        [pair, *(row.get(m, "equal in the paper") for m in METRICS)] for pair, row in cells.items()
+    ]
+    return ["Paper's order", *METRICS], rows

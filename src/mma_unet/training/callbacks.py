@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,27 @@ from torch.nn import functional as F
 from mma_unet.data import from_float, write_image
 from mma_unet.tables import read_rows, write_rows
 
-__all__ = ["CurveWriter", "SampleGrid", "read_curve"]
+__all__ = ["CurveWriter", "EpochReport", "SampleGrid", "read_curve"]
 
 
 def read_curve(path: Path) -> list[dict[str, str]]:
     """The rows of a `curve.csv`; a row lacks the values that its epoch did not measure."""
     return [{k: v for k, v in row.items() if v} for row in read_rows(path)]
+
+
+class EpochReport(L.Callback):
+    """Tells of each finished epoch.
+
+    Args:
+        report: Called as `report(done, total)`.
+    """
+
+    def __init__(self, report: Callable[[int, int], None]) -> None:
+        self.report = report
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+        """Tell."""
+        self.report(trainer.current_epoch + 1, trainer.max_epochs or 0)
 
 
 class CurveWriter(L.Callback):

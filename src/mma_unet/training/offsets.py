@@ -6,19 +6,33 @@ choice by CKA.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from mma_unet.models.soft import OFFSETS, offset_pairing
-from mma_unet.training.ablation import METRICS, spread
+from mma_unet.training.ablation import METRICS, Table, spread
 from mma_unet.training.callbacks import read_curve
 from mma_unet.training.pairing import Chooser, PairingChoice
 from mma_unet.training.study import Job, Outcome, Study
 
-__all__ = ["Judgement", "SearchResult", "composite", "judge", "search_jobs", "search_result"]
+__all__ = [
+    "Judgement",
+    "SearchResult",
+    "choice_rows",
+    "choice_table",
+    "composite",
+    "judge",
+    "search_jobs",
+    "search_result",
+    "search_rows",
+    "search_table",
+]
+
+
+Matrix = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,11 @@ class Judgement:
     sd: float
     verdict: str
 
+    @property
+    def offsets(self) -> str:
+        """The chosen offsets, e.g. `"+1 +1 +0"`."""
+        return " ".join(f"{offset:+d}" for offset in self.chosen)
+
 
 def judge(result: SearchResult) -> list[Judgement]:
     """Judge both choices, and the paper's fixed offset beside them."""
@@ -140,6 +159,70 @@ def judge(result: SearchResult) -> list[Judgement]:
             verdict = "best"
         rows.append(Judgement(result.name, method, tuple(chosen), best, regret, sd, verdict))
     return rows
+
+
+def search_rows(
+    results: Sequence[SearchResult], similarity: Callable[[Matrix, int], float]
+) -> Table:
+    """For CSV: a row for each offset and seed, then mean and standard deviation of each offset.
+
+    Args:
+        results: One for each recipe.
+        similarity: CKA of an offset in a matrix, `mma_unet.analysis.asymmetry.offset_cka`.
+    """
+    rows: list[list[str]] = []
+    for result in results:
+        table, choices = composite(result.outcomes), result.choices()
+        for column, offset in enumerate(OFFSETS):
+            pairing = " ".join(f"{v}-{i}" for v, i in offset_pairing(offset))
+            lines: list[list[float]] = []
+            for k, outcome in enumerate(result.outcomes[offset]):
+                values = [outcome.mean(m) for m in METRICS]
+                values += [table[offset][k], outcome.val_loss]
+                values += [similarity(result.cka[k].evidence["cka"], offset)]
+                values += [result.learned[k].evidence["weights"][0][column]]
+                lines.append(values)
+                chosen = " ".join(m for m, offsets in choices.items() if offsets[k] == offset)
+                rows.append(
+                    [result.name, str(result.seeds[k]), f"{offset:+d}", pairing,
+                     *(f"{v:.5f}" for v in values), chosen, f"{outcome.seconds:.0f}"]
+                )  # fmt: skip
+            columns = list(zip(*lines, strict=True))
+            for name, reduce in (("mean", np.mean), ("sd", spread)):
+                cells = [f"{float(reduce(c)):.5f}" for c in columns]
+                rows.append([result.name, name, f"{offset:+d}", pairing, *cells, "", ""])
+    header = ["modalities", "seed", "offset", "pairing", *METRICS, "composite", "val_loss", "cka",
+              "learned_weight", "chosen_by", "seconds"]  # fmt: skip
+    return header, rows
+
+
+def search_table(result: SearchResult) -> Table:
+    """For people: mean and spread of each offset."""
+    total = composite(result.outcomes)
+    rows = []
+    for offset, outcomes in result.outcomes.items():
+        columns = [[o.mean(m) for o in outcomes] for m in METRICS] + [total[offset]]
+        cells = [f"{np.mean(c):.3f} ± {spread(c):.3f}" for c in columns]
+        rows.append([f"{offset:+d}", *cells])
+    return ["IR - VI", *METRICS, "composite"], rows
+
+
+def choice_rows(judgements: Sequence[Judgement]) -> Table:
+    """For CSV: each way of choosing, and how it did."""
+    rows = [
+        [j.name, j.method, j.offsets, f"{j.best:+d}", f"{j.regret:.4f}", f"{j.sd:.4f}", j.verdict]
+        for j in judgements
+    ]
+    return ["modalities", "method", "chosen", "best", "regret", "sd", "verdict"], rows
+
+
+def choice_table(judgements: Sequence[Judgement]) -> Table:
+    """For people: the same with the regret and its spread in one."""
+    rows = [
+        [j.name, j.method, j.offsets, f"{j.best:+d}", f"{j.regret:.2f} ± {j.sd:.2f}", j.verdict]
+        for j in judgements
+    ]
+    return ["Pairs", "Method", "Chosen", "Best", "Regret", "Verdict"], rows
 
 
 def _offset(choice: PairingChoice) -> int:

@@ -16,14 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 from safetensors.torch import load_file
 
 from mma_unet.errors import InputError
 from mma_unet.files import replacing
 from mma_unet.models import IRUNet, MMAUNetConfig, VIUNet, read_card
 from mma_unet.training import Recipe, train
-from mma_unet.training.callbacks import read_curve
+from mma_unet.training.callbacks import EpochReport, read_curve
 from mma_unet.training.pairing import Chooser, PairingChoice, read_choice
 from mma_unet.training.pairs_data import PairsData, open_splits
 
@@ -162,7 +161,7 @@ class Study:
             stages=stages,
             progress=False,
             data=self._data,
-            callbacks=[_Tick(self.tick)],
+            callbacks=[EpochReport(lambda *_: self.tick())],
             **self.options,
         )
 
@@ -190,17 +189,6 @@ def run_jobs(study: Study, jobs: Sequence[Job], report: Report, before: int = 0)
         job.run()
         done += job.epochs
         report(job.label, done)
-
-
-class _Tick(L.Callback):
-    """Tells of each finished epoch."""
-
-    def __init__(self, tick: Callable[[], None]) -> None:
-        self.tick = tick
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
-        """Tell."""
-        self.tick()
 
 
 def _share(source: Path, target: Path, stages: Sequence[str]) -> None:
