@@ -10,6 +10,9 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import mean, stdev
 
+import numpy as np
+
+from mma_unet.benchmark.statistics import mean_ranks, rank_table
 from mma_unet.models import count_macs, count_parameters, load_model, read_card, shipped_models
 from mma_unet.tables import markdown, read_rows
 
@@ -22,13 +25,22 @@ SETS = {
 }
 UNSEEN = ("m3fd", "llvip")
 SHIPPED = "small-metric-finish"
-ORDER = ("small", "tiny", "small-paper")
+ORDER = (
+    "small",
+    "tiny",
+    "small-thermal",
+    "tiny-thermal",
+    "small-metric",
+    "tiny-metric",
+    "small-paper",
+)
 
 
 def main() -> None:
     fill("README.md", "tables", tables())
     fill("README.md", "models", models())
     fill("docs/results.md", "tables", tables(intervals=True))
+    fill("docs/results.md", "natural", natural())
     fill("docs/results.md", "study", study())
     fill("docs/results.md", "seeds", seeds())
     fill("docs/results.md", "frontier", frontier())
@@ -55,31 +67,58 @@ def digits(metric: str, value: float) -> str:
 
 
 def tables(*, intervals: bool = False) -> str:
-    """Every method on every set, the best in bold; with 95 % intervals for ours."""
+    """Every method on every set, the best in bold; with 95 % intervals where they were drawn.
+
+    Weights that `compare` has not seen yet come with the means of their card. The mean rank is that
+    of the means, over all methods of the table.
+    """
     parts = []
     for name, title in SETS.items():
         found = [r for r in rows(f"{name}_test.csv") if r["stretched"] == "0"]
-        best = {m: max(float(r["mean"]) for r in found if r["metric"] == m) for m in METRICS}
-        by_method: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
+        means: dict[str, dict[str, float]] = defaultdict(dict)
+        spans: dict[tuple[str, str], str] = {}
         for row in found:
-            by_method[row["method"]][row["metric"]] = row
+            method, metric = row["method"], row["metric"]
+            means[method][metric] = float(row["mean"])
+            low, high = (digits(metric, float(row[f"mean_{end}"])) for end in ("low", "high"))
+            spans[method, metric] = f" ({low} to {high})"
+        for method in shipped_models():
+            card = read_card(method).scores.get(f"{name}/test")
+            if method not in means and card:
+                means[method] = {metric: float(card[metric]) for metric in METRICS}
+        table = np.array([[means[method][metric] for metric in METRICS] for method in means])
+        ranks = mean_ranks(rank_table(table, [True] * len(METRICS)))
         body = []
-        for method, values in by_method.items():
+        for method, rank, values in zip(means, ranks, table, strict=True):
             ours = method in ORDER
-            cells = [f"**{method}** (ours)" if ours else method]
-            cells.append(f"{float(values['VIF']['mean_rank']):.1f}")
-            for metric in METRICS:
-                mean = float(values[metric]["mean"])
-                text = digits(metric, mean)
-                text = f"**{text}**" if mean == best[metric] else text
-                if intervals and ours:
-                    low, high = (float(values[metric][f"mean_{end}"]) for end in ("low", "high"))
-                    text += f" ({digits(metric, low)} to {digits(metric, high)})"
-                cells.append(text)
+            cells = [f"**{method}** (ours)" if ours else method, f"{rank:.1f}"]
+            for metric, value, best in zip(METRICS, values, table.max(axis=0), strict=True):
+                text = digits(metric, value)
+                text = f"**{text}**" if value == best else text
+                cells.append(text + (spans.get((method, metric), "") if intervals and ours else ""))
             body.append(cells)
         body.sort(key=lambda cells: float(cells[1]))
         parts.append(f"**{title}**\n\n{markdown(['method', 'mean rank', *METRICS], body)}\n")
     return "\n".join(parts)
+
+
+def natural() -> str:
+    """The suite `natural`, as `scripts/natural_table.py` measured it."""
+    parts = []
+    found = rows("natural.csv")
+    for name, kind in dict.fromkeys((row["set"], row["kind"]) for row in found):
+        if (name, kind) == ("msrs", "all"):
+            continue
+        chosen = [row for row in found if (row["set"], row["kind"]) == (name, kind)]
+        head = [key for key in chosen[0] if key not in ("set", "kind", "pairs")]
+        body = [[row["method"], *(short(row[key]) for key in head[1:])] for row in chosen]
+        title = f"**{name}, {kind}** ({chosen[0]['pairs']} pairs)"
+        parts.append(f"{title}\n\n{markdown(head, body)}\n")
+    return "\n".join(parts)
+
+
+def short(value: str) -> str:
+    return "" if value in ("", "nan") else f"{float(value):.2f}"
 
 
 def models() -> str:
@@ -148,7 +187,7 @@ def seeds() -> str:
 
 
 def frontier() -> str:
-    """Optimized pixels beside `small` on the same pairs."""
+    """Optimized pixels beside `small-metric` on the same pairs."""
     parts = []
     for name, title in SETS.items():
         if not (ROOT / "results" / f"frontier_{name}.csv").is_file():
@@ -160,12 +199,14 @@ def frontier() -> str:
             chosen = [row for row in found if row["objective"] == objective]
             means = {m: sum(float(r[m]) for r in chosen) / len(chosen) for m in METRICS}
             body.append([objective, *(digits(m, means[m]) for m in METRICS)])
-        ours = [r for r in rows(f"{name}_small_scores.csv") if r["name"] in pairs]
+        ours = [r for r in rows(f"{name}_small-metric_scores.csv") if r["name"] in pairs]
         means = {m: sum(float(r[m]) for r in ours) / len(ours) for m in METRICS}
-        body.append(["**small**", *(digits(m, means[m]) for m in METRICS)])
+        body.append(["**small-metric**", *(digits(m, means[m]) for m in METRICS)])
         joint = [row for row in found if row["objective"] == "joint"]
         share = [means[m] / (sum(float(r[m]) for r in joint) / len(joint)) for m in METRICS]
-        body.append(["small as a share of joint", *(f"{100 * value:.0f} %" for value in share)])
+        body.append(
+            ["small-metric as a share of joint", *(f"{100 * value:.0f} %" for value in share)]
+        )
         label = f"**{title.split(',')[0]}**, {len(pairs)} pair(s)"
         parts.append(f"{label}\n\n{markdown(['climbed', *METRICS], body)}\n")
     return "\n".join(parts)

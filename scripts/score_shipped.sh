@@ -17,5 +17,5 @@ for set in roadscene msrs tno; do
   .venv/bin/mma-unet compare "$data/ir" "$data/vi" "${models[@]}" "${peers[@]}" \
     --title "$set test" --out "$reports/$set"
   cp "$reports/$set/summary.csv" "results/${set}_test.csv"
-  grep -E '^(method|small),' "$reports/$set/scores.csv" > "results/${set}_small_scores.csv"
+  grep -E '^(method|small-metric),' "$reports/$set/scores.csv" > "results/${set}_small-metric_scores.csv"
 done

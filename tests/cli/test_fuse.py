@@ -187,3 +187,18 @@ def test_version_and_help() -> None:
     assert run("--version").stdout.startswith("mma-unet 0.")
     for command in ("fuse", "train", "models", "demo", "data"):
         assert command in run("--help").stdout
+
+
+def test_the_style_changes_the_picture_and_needs_a_thermal_end(tmp_path: Path) -> None:
+    ir, vi = make_pairs(tmp_path, ["a"])
+    for style in (0, 1):
+        out = tmp_path / f"{style}.png"
+        done = run("fuse", ir / "a.png", vi / "a.png", "-o", out, "--model", "tiny",
+                   "--style", style)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert (read_image(tmp_path / "0.png") != read_image(tmp_path / "1.png")).any()
+    refused = run("fuse", ir / "a.png", vi / "a.png", "-o", tmp_path / "x.png", "--model",
+                  "tiny-metric", "--style", 0.5)  # fmt: skip
+    assert refused.returncode != 0
+    assert "has no thermal end" in one_line(refused)
+    assert not (tmp_path / "x.png").exists()

@@ -54,6 +54,10 @@ def fuse(
     color: Annotated[
         Color, _model(help="What is fused; rgb by a 3-channel model.")
     ] = Color.luminance,
+    style: Annotated[
+        float,
+        _model(min=0.0, max=1.0, help="From 0, natural, to 1, thermal: hot targets first."),
+    ] = 0.0,
     device: Annotated[
         str,
         _speed(help="auto, cpu, cuda or cuda:N.", autocompletion=lambda: ["auto", "cpu", "cuda"]),
@@ -108,6 +112,7 @@ def fuse(
         ir_range=ir_range.value,
         max_memory=max_memory,
         statistics=statistics.value,
+        style=style,
     )
     target = locate(out)
     if wants_video(ir, vi, target):
