@@ -6,11 +6,13 @@ import dataclasses
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from mma_unet.data import write_image
 from mma_unet.errors import InputError
 from mma_unet.metrics import METRICS, SUITES, score, score_batch
 from mma_unet.metrics.scoring import suite_specs
@@ -108,6 +110,20 @@ def test_color_is_reduced_to_rounded_luminance() -> None:
     assert score(color, ir, vi) == score(gray, ir, vi)
     same = np.repeat(fused[..., None], 3, axis=2)
     assert score(same, ir, vi) == score(fused, ir, vi)
+
+
+def test_files_score_as_the_arrays_they_hold(tmp_path: Path) -> None:
+    ir, vi, fused = load("S02_noise_avg_64x64")
+    color = np.stack([fused, vi, ir], axis=2)
+    files = [tmp_path / f"{name}.png" for name in ("fused", "ir", "vi")]
+    for file, image in zip(files, (color, ir.astype(np.uint16) * 257, vi), strict=True):
+        write_image(file, image)
+    assert score(files[0], str(files[1]), files[2]) == score(color, ir, vi)
+    assert score(fused, files[1], vi) == score(fused, ir, vi)
+    with pytest.raises(InputError, match=r"lost\.png"):
+        score(files[0], tmp_path / "lost.png", files[2])
+    with pytest.raises(InputError, match=r"\(of .*fused\.png\) differ in size"):
+        score(files[0], ir[1:], vi)
 
 
 def test_a_metric_that_is_not_defined_is_nan_and_the_others_stay() -> None:
