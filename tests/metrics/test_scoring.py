@@ -41,6 +41,16 @@ def test_suites_hold_what_their_evaluators_print() -> None:
     assert all(name in METRICS for names in SUITES.values() for name in names)
 
 
+def test_the_documentation_knows_every_metric_and_suite() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
+    missing = [name for name in METRICS if f"`{name}`" not in page and f"| {name} |" not in page]
+    assert missing == []
+    for suite in ("paper", "cddfuse", "vifb", "natural"):
+        assert f"| `{suite}` | {', '.join(METRICS[name].label for name in SUITES[suite])} |" in page
+    assert f"| `canonical` | {len(SUITES['canonical'])} metrics" in page
+    assert f"| `all` | {len(METRICS)}:" in page
+
+
 def test_specs_are_frozen_and_labels_unique() -> None:
     assert len({spec.label for spec in METRICS.values()}) == len(METRICS)
     assert all(name == spec.name for name, spec in METRICS.items())
