@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from mma_unet.benchmark import Scores, evaluate_folder
 from mma_unet.benchmark.pool import sensible_workers
+from mma_unet.benchmark.wording import score_table
 from mma_unet.cli.common import Command
 from mma_unet.cli.evaluate import evaluate
 from mma_unet.data import read_image, write_image
 from mma_unet.data.images import luminance
 from mma_unet.errors import InputError
 from mma_unet.metrics import score
-from mma_unet.metrics.scoring import _luminance as score_luminance
 
 from .conftest import Folders
 
@@ -66,11 +66,10 @@ def test_color_results_count_by_their_luminance(folders: Folders) -> None:
     assert as_gray.values[0].tolist() == _expected(folders, folders.vi, "a")
 
 
-def test_there_is_one_luminance() -> None:
+def test_luminance_is_exact() -> None:
     colors = np.random.default_rng(0).integers(0, 256, (700, 900, 3), dtype=np.uint8)
     ours = luminance(colors)
     assert ours.dtype == np.uint8
-    np.testing.assert_array_equal(ours, score_luminance(colors, "fused"))
     thousandths = colors.astype(np.int64) @ [299, 587, 114]
     np.testing.assert_array_equal(ours, (thousandths + 500) // 1000)
     half = np.array([[[0, 0, 250]]], np.uint8)  # 28.5
@@ -227,3 +226,9 @@ def test_scores_survive_csv(tmp_path: Path) -> None:
     read = Scores.from_csv(tmp_path / "t.csv")
     assert read.names == ('a, "b"', "ü")
     np.testing.assert_array_equal(read.values, values)
+
+
+def test_the_table_points_at_an_ideal_too() -> None:
+    scores = Scores(("a",), ("VIF", "Sky", "Halo", "Qsf"), np.array([[1.0, 2.0, 3.0, 4.0]]))
+    _, rows = score_table(scores)
+    assert [row[0] for row in rows] == ["VIF ↑", "Sky →1", "Halo ↓", "Qsf "]

@@ -139,3 +139,15 @@ def test_a_metric_with_an_ideal_is_ranked_by_the_distance_from_it() -> None:
     assert ranked.rank[:, 0].tolist() == [2.0, 1.0, 3.0]
     assert ranked.mean[:, 0].tolist() == [1.4, 0.9, 0.5]
     assert np.isnan(summarize(values, [None], resamples=10).rank).all()
+
+
+def test_a_metric_with_an_ideal_is_told_by_the_distance_from_it() -> None:
+    spread = np.linspace(-0.02, 0.02, 20)
+    # As far above 1 as below, give or take the images; nearer; farther.
+    levels = [1.10 + spread, 0.9005 + spread, 1.05 + spread, 0.5 + spread]
+    summary = summarize(np.array(levels)[:, :, None], [None], ideals=[1.0], resamples=200)
+    assert [row[0] for row in summary.verdict] == ["", "unclear", "better", "worse"]
+    assert [row[0] for row in summary.near_best] == [False, False, True, False]
+    assert summary.difference_high[1, 0] < 0  # what is printed stays the difference of the means
+    first_two = summarize(np.array(levels[:2])[:, :, None], [None], ideals=[1.0], resamples=200)
+    assert first_two.near_best == [[True], [True]]

@@ -161,3 +161,30 @@ def read_golden(path: Path) -> list[tuple[str, str, float]]:
     """Rows (case, metric, value)."""
     with path.open(newline="") as lines:
         return [(row["case"], row["metric"], float(row["value"])) for row in csv.DictReader(lines)]
+
+
+def scene(count: int, size: int = 96) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures that have all that the suite `natural` looks at: `(fused, ir, vi)` on 0..255.
+
+    Sky above, rough ground below with a flat wall, white smoke, lane paint; in IR a person before
+    the ground, one in the smoke, and small hot spots. `(count,1,size,size)`, whole levels.
+    """
+    g = np.random.default_rng(12)
+
+    def rough(level: float, sigma: float) -> npt.NDArray[np.float64]:
+        return level + g.normal(0, sigma, (count, 1, size, size))
+
+    vi, ir = rough(100, 12), rough(60, 2)
+    vi[..., :24, :] = rough(220, 1)[..., :24, :]
+    vi[..., 24:44, :40] = rough(120, 1)[..., 24:44, :40]
+    vi[..., 44:, 60:] = rough(250, 1)[..., 44:, 60:]
+    vi[..., 84:87, :56] += 90
+    ir[..., 56:66, 20:28] += 150
+    ir[..., 56:66, 74:82] += 150
+    for place in (8, 28, 48, 68, 88):
+        ir[..., 30:33, place - 1 : place + 2] += 90
+    share = g.uniform(0.3, 0.7, (count, 1, 1, 1))
+    fused = share * ir + (1 - share) * vi + g.normal(0, 2, vi.shape)
+    fused[..., 29:34, 44:53] = vi[..., 29:34, 44:53]  # one spot is lost
+    made = [torch.from_numpy(_gray(image).astype(np.float64)) for image in (fused, ir, vi)]
+    return made[0], made[1], made[2]

@@ -6,11 +6,13 @@ import dataclasses
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from mma_unet.data import write_image
 from mma_unet.errors import InputError
 from mma_unet.metrics import METRICS, SUITES, score, score_batch
 from mma_unet.metrics.scoring import suite_specs
@@ -39,6 +41,16 @@ def test_suites_hold_what_their_evaluators_print() -> None:
     assert all(name in METRICS for names in SUITES.values() for name in names)
 
 
+def test_the_documentation_knows_every_metric_and_suite() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
+    missing = [name for name in METRICS if f"`{name}`" not in page and f"| {name} |" not in page]
+    assert missing == []
+    for suite in ("paper", "cddfuse", "vifb", "natural"):
+        assert f"| `{suite}` | {', '.join(METRICS[name].label for name in SUITES[suite])} |" in page
+    assert f"| `canonical` | {len(SUITES['canonical'])} metrics" in page
+    assert f"| `all` | {len(METRICS)}:" in page
+
+
 def test_specs_are_frozen_and_labels_unique() -> None:
     assert len({spec.label for spec in METRICS.values()}) == len(METRICS)
     assert all(name == spec.name for name, spec in METRICS.items())
@@ -61,7 +73,7 @@ def test_directions_are_those_of_the_literature() -> None:
     # Other conventions keep the direction of what they measure.
     lower = {name for name, spec in METRICS.items() if spec.higher_is_better is False}
     assert lower - set(BETTER) == {
-        "mse_unit", "rmse_vifb", "nabf_unit", "nabf_zoo",
+        "mse_unit", "rmse_vifb", "nabf_unit", "nabf_zoo", "blotch", "grain", "halo",
     }  # fmt: skip
 
 
@@ -108,6 +120,20 @@ def test_color_is_reduced_to_rounded_luminance() -> None:
     assert score(color, ir, vi) == score(gray, ir, vi)
     same = np.repeat(fused[..., None], 3, axis=2)
     assert score(same, ir, vi) == score(fused, ir, vi)
+
+
+def test_files_score_as_the_arrays_they_hold(tmp_path: Path) -> None:
+    ir, vi, fused = load("S02_noise_avg_64x64")
+    color = np.stack([fused, vi, ir], axis=2)
+    files = [tmp_path / f"{name}.png" for name in ("fused", "ir", "vi")]
+    for file, image in zip(files, (color, ir.astype(np.uint16) * 257, vi), strict=True):
+        write_image(file, image)
+    assert score(files[0], str(files[1]), files[2]) == score(color, ir, vi)
+    assert score(fused, files[1], vi) == score(fused, ir, vi)
+    with pytest.raises(InputError, match=r"lost\.png"):
+        score(files[0], tmp_path / "lost.png", files[2])
+    with pytest.raises(InputError, match=r"\(of .*fused\.png\) differ in size"):
+        score(files[0], ir[1:], vi)
 
 
 def test_a_metric_that_is_not_defined_is_nan_and_the_others_stay() -> None:

@@ -18,7 +18,15 @@ from mma_unet.benchmark.cache import (
     write_cache,
 )
 from mma_unet.benchmark.evaluate import Progress, suite_names
-from mma_unet.benchmark.methods import Method, baselines, check_name, from_folder, fuse_with
+from mma_unet.benchmark.methods import (
+    Method,
+    baselines,
+    check_name,
+    from_folder,
+    fuse_with,
+    in_common,
+    lacking,
+)
 from mma_unet.benchmark.pool import ScorePool, sensible_workers
 from mma_unet.benchmark.scores import FloatArray
 from mma_unet.benchmark.statistics import Summary, summarize
@@ -87,10 +95,9 @@ class Comparison:
         return self._summarize(self.values if self.stretched is None else self.stretched)
 
     def _summarize(self, values: FloatArray) -> Summary:
-        directions = [spec.higher_is_better for spec in self.specs]
         return summarize(
             values,
-            directions,
+            [spec.higher_is_better for spec in self.specs],
             ideals=[spec.ideal for spec in self.specs],
             resamples=self.resamples,
             seed=self.seed,
@@ -161,7 +168,7 @@ def compare(
         for name, model in (models or {}).items()
     ]
     methods = (*ours, *folders, *baselines(pairing.pairs))
-    shared = _common(methods, names)
+    shared = in_common(methods, names)
     _check_shown(show, shared, "not every method has {}")
     count = len(shared) * len(methods) * (2 if stretch else 1)
     workers = sensible_workers(count) if workers is None else workers
@@ -195,7 +202,7 @@ def compare(
         pairs=len(names),
         values=arrays[False],
         stretched=arrays.get(True),
-        lacking=_lacking(methods, [n for n in names if n not in bad_pairs], failed),
+        lacking=lacking(methods, [n for n in names if n not in bad_pairs], failed),
         problems=tuple(dict.fromkeys(reasons)),
         remarks=(
             *(f"{path} has no partner and was passed over." for path in unpaired),
@@ -232,20 +239,6 @@ def _bad_pairs(pairs: Sequence[Pair], failed: Mapping[str, Mapping[str, str]]) -
             except InputError as error:
                 bad[pair.name] = str(error)
     return bad
-
-
-def _common(methods: Sequence[Method], names: Sequence[str]) -> list[str]:
-    """Names of the pairs that every method has a result for."""
-    shared = [name for name in names if all(name in method.triples for method in methods)]
-    if not shared:
-        counts = ", ".join(f"{m.name} {len(m.triples)}" for m in methods if not m.is_baseline)
-        problems = [reason for m in methods for reason in m.failed.values()]
-        first = f"; the first problem: {problems[0]}" if problems else ""
-        raise InputError(
-            f"no image is there for every method (of {len(names)} pairs: {counts}): "
-            f"leave a method out or complete its folder{first or '.'}"
-        )
-    return shared
 
 
 def _score(
@@ -296,20 +289,3 @@ def _score(
 
 def _stack(tables: Sequence[Mapping[str, list[float]]], names: Sequence[str]) -> FloatArray:
     return np.array([[table[name] for name in names] for table in tables], dtype=np.float64)
-
-
-def _lacking(
-    methods: Sequence[Method], names: Sequence[str], failed: Mapping[str, Mapping[str, str]]
-) -> dict[str, list[str]]:
-    """Images each method lacks; where every method failed, the sources are to blame, not it."""
-    for_all = {name for name in names if all(name in failed.get(m.name, {}) for m in methods)}
-    lacking = {
-        method.name: [
-            name
-            for name in names
-            if name not in for_all
-            and (name not in method.triples or name in failed.get(method.name, {}))
-        ]
-        for method in methods
-    }
-    return {name: missing for name, missing in lacking.items() if missing}

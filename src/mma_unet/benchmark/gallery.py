@@ -16,9 +16,10 @@ import numpy as np
 import yaml
 
 from mma_unet.benchmark.pictures import draw_tile, windows_of
-from mma_unet.benchmark.triples import BASELINES, Array, fused_by_visible, gray, read_eight_bit
+from mma_unet.benchmark.triples import BASELINES, Array, fused_by_visible
 from mma_unet.configs import find_config
 from mma_unet.data import Pair, Pairing, open_split, write_image
+from mma_unet.data.images import luminance, read_eight_bit
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 
@@ -104,7 +105,7 @@ def render_gallery(
         results: dict[str, Array] = {
             name: np.asarray(fuser(ir, vi)) for name, fuser in fusers.items()
         }
-        results |= {name: rule(gray(ir), gray(vi)) for name, rule in BASELINES.items()}
+        results |= {name: rule(luminance(ir), luminance(vi)) for name, rule in BASELINES.items()}
         folder = peers.get(entry.split)
         if folder is not None:
             results |= _of_peers(entry.pair, folder)

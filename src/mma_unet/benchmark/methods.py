@@ -16,7 +16,16 @@ from mma_unet.errors import InputError
 from mma_unet.files import write_text
 from mma_unet.inference import Fuser, fuse_files, plan
 
-__all__ = ["Method", "baselines", "check_name", "from_folder", "fuse_with", "parse_named"]
+__all__ = [
+    "Method",
+    "baselines",
+    "check_name",
+    "from_folder",
+    "fuse_with",
+    "in_common",
+    "lacking",
+    "parse_named",
+]
 
 
 @dataclass(frozen=True)
@@ -175,3 +184,38 @@ def _digest(fuser: Fuser) -> str:
         digest.update(key.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def in_common(methods: Sequence[Method], names: Sequence[str]) -> list[str]:
+    """Names of the pairs that every method has a result for.
+
+    Raises:
+        InputError: There is none.
+    """
+    shared = [name for name in names if all(name in method.triples for method in methods)]
+    if not shared:
+        counts = ", ".join(f"{m.name} {len(m.triples)}" for m in methods if not m.is_baseline)
+        problems = [reason for m in methods for reason in m.failed.values()]
+        first = f"; the first problem: {problems[0]}" if problems else ""
+        raise InputError(
+            f"no image is there for every method (of {len(names)} pairs: {counts}): "
+            f"leave a method out or complete its folder{first or '.'}"
+        )
+    return shared
+
+
+def lacking(
+    methods: Sequence[Method], names: Sequence[str], failed: Mapping[str, Mapping[str, str]]
+) -> dict[str, list[str]]:
+    """Images each method lacks; where every method failed, the sources are to blame, not it."""
+    for_all = {name for name in names if all(name in failed.get(m.name, {}) for m in methods)}
+    missing = {
+        method.name: [
+            name
+            for name in names
+            if name not in for_all
+            and (name not in method.triples or name in failed.get(method.name, {}))
+        ]
+        for method in methods
+    }
+    return {name: some for name, some in missing.items() if some}

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from mma_unet.benchmark.comparison import Comparison
 from mma_unet.benchmark.scores import FloatArray
-from mma_unet.benchmark.triples import Array, gray, load
+from mma_unet.benchmark.triples import Array, load
+from mma_unet.data.images import luminance
 
 __all__ = [
     "Scene",
@@ -147,12 +148,12 @@ def _draw(comparison: Comparison, name: str, order: Sequence[int]) -> Scene:
 def windows_of(images: Sequence[Array], ir: Array) -> tuple[Window, Window]:
     """`pick_windows` for the results of several methods on one pair."""
     stack = np.stack([_standardized(image) for image in images])
-    return pick_windows(stack.std(axis=0), gray(ir))
+    return pick_windows(stack.std(axis=0), luminance(ir))
 
 
 def _standardized(image: Array) -> FloatArray:
     """Luminance of mean 0 and standard deviation 1, so that overall brightness does not count."""
-    plain = gray(image).astype(np.float64)
+    plain = luminance(image).astype(np.float64)
     return np.asarray((plain - plain.mean()) / max(float(plain.std()), 1.0), dtype=np.float64)
 
 

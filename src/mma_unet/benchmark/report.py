@@ -77,9 +77,7 @@ def _render(template: str, context: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        number=wording.number, signed=wording.signed, arrow=wording.arrow, script=_script
-    )
+    environment.filters.update(number=wording.number, signed=wording.signed, script=_script)
     return environment.get_template(template).render(context)
 
 
@@ -108,7 +106,7 @@ def _context(
         box_plot(
             comparison.values[order, :, column][:, summary.used[:, column]],
             names,
-            f"{spec.label} {wording.arrow(spec.higher_is_better)}".strip(),
+            f"{spec.label} {spec.arrow}".strip(),
             accent=comparison.methods[0].name,
             faint=[m.name for m in comparison.methods if m.is_baseline],
         )
@@ -207,7 +205,7 @@ def _write_summary(comparison: Comparison, summaries: dict[bool, Summary], path:
                 numbers = [float(np.asarray(getattr(summary, name))[i, j]) for name in fields]
                 rows.append([
                     comparison.methods[i].name, int(stretched), spec.label,
-                    wording.arrow(spec.higher_is_better), summary.images[j],
+                    spec.arrow, summary.images[j],
                     int(summary.undefined[i, j]), float(summary.mean_rank[i]), *numbers,
                 ])  # fmt: skip
     header = ["method", "stretched", "metric", "better", "images", "undefined", "mean_rank"]

@@ -161,7 +161,7 @@ def summarize(
         values: `(methods, images, metrics)`; NaN where undefined.
         higher_is_better: For each metric.
         ideals: For each metric the best value, if it is neither the highest nor the lowest; such
-            a metric is ranked by the distance of the mean from it. None at all by default.
+            a metric is ranked and told by the distance of the mean from it. None by default.
         reference: The method that differences are taken to.
         resamples: Resamples of the bootstrap.
         seed: Its seed.
@@ -187,6 +187,17 @@ def summarize(
     low, high = _intervals(by_image, mean, used, resamples, seed)
     gap_low, gap_high = _intervals(gaps, difference, used, resamples, seed)
     near_low, near_high = _intervals(behind, behind_best, used, resamples, seed)
+    told_low, told_high = gap_low.copy(), gap_high.copy()
+    for column, ideal in enumerate(ideals):
+        if ideal is not None and used[:, column].any():
+            values_here = by_image[used[:, column], :, column]
+            distance = np.abs(bootstrap_means(values_here, resamples, seed) - ideal)
+            for bounds, other in (
+                ((told_low, told_high), reference),
+                ((near_low, near_high), best[column]),
+            ):
+                ends = _interval(distance - distance[:, [other]])
+                bounds[0][:, column], bounds[1][:, column] = ends
     near = ((near_low <= 0) & (near_high >= 0) & ~np.isnan(rank)) | (rank == rank[best, columns])
     return Summary(
         used=used,
@@ -200,7 +211,7 @@ def summarize(
         difference=difference,
         difference_low=gap_low,
         difference_high=gap_high,
-        verdict=_verdicts(gap_low, gap_high, rank, reference),
+        verdict=_verdicts(told_low, told_high, rank, reference),
         near_best=near.tolist(),
     )
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mma_unet.data import Pairing, find_pairs, from_float, read_image, to_float
-from mma_unet.data.images import luminance
+from mma_unet.data import Pairing, find_pairs, from_float, to_float
+from mma_unet.data.images import luminance, read_eight_bit
 from mma_unet.errors import InputError
 from mma_unet.pyramid import pyramid_fusion
 
@@ -20,10 +20,8 @@ __all__ = [
     "BASELINES",
     "Triple",
     "fused_by_visible",
-    "gray",
     "load",
     "match",
-    "read_eight_bit",
     "stretched",
 ]
 
@@ -136,16 +134,10 @@ def load(triple: Triple) -> tuple[Array, Array, Array]:
     ir, vi = read_eight_bit(triple.ir), read_eight_bit(triple.vi)
     _same_size(triple.ir, ir, triple.vi, vi)
     if isinstance(triple.fused, str):
-        return BASELINES[triple.fused](gray(ir), gray(vi)), ir, vi
+        return BASELINES[triple.fused](luminance(ir), luminance(vi)), ir, vi
     fused = read_eight_bit(triple.fused)
     _same_size(triple.fused, fused, triple.vi, vi)
     return fused, ir, vi
-
-
-def gray(image: Array) -> Gray:
-    """BT.601 luminance `(H, W)` of an 8-bit image."""
-    result: Gray = luminance(image)
-    return result
 
 
 def stretched(image: Array) -> Gray:
@@ -155,17 +147,11 @@ def stretched(image: Array) -> Gray:
         >>> stretched(np.array([[10, 15, 20]], dtype=np.uint8)).tolist()
         [[0, 128, 255]]
     """
-    plain = gray(image)
+    plain = luminance(image)
     low, high = int(plain.min()), int(plain.max())
     if low == high:
         return plain
     return from_float((plain.astype(np.float64) - low) / (high - low), np.uint8)
-
-
-def read_eight_bit(path: Path) -> Array:
-    """Read an image as `uint8`; 16 bits or floats in [0, 1] are rounded, color is kept."""
-    image = read_image(path)
-    return image if image.dtype == np.uint8 else from_float(to_float(image, path), np.uint8)
 
 
 def _same_size(one: Path, first: Array, other: Path, second: Array) -> None:

@@ -10,15 +10,10 @@ from mma_unet.benchmark.scores import Scores
 from mma_unet.benchmark.statistics import LEVEL, Summary
 from mma_unet.metrics import METRICS
 
-__all__ = ["arrow", "findings", "join", "notices", "number", "score_table", "signed"]
+__all__ = ["findings", "join", "notices", "number", "score_table", "signed"]
 
 _MANY = 8
 """Metrics beyond which the findings are told by method, not by metric."""
-
-
-def arrow(higher_is_better: bool | None) -> str:
-    """An arrow towards better; nothing where neither direction is."""
-    return {True: "↑", False: "↓", None: ""}[higher_is_better]
 
 
 def number(value: float) -> str:
@@ -66,10 +61,10 @@ def _images(count: int) -> str:
 
 def score_table(scores: Scores) -> tuple[list[str], list[list[str]]]:
     """Header and rows: mean and median of each metric, an arrow towards better, the undefined."""
-    better = {spec.label: spec.higher_is_better for spec in METRICS.values()}
+    arrows = {spec.label: spec.arrow for spec in METRICS.values()}
     mean, median, undefined = scores.mean(), scores.median(), scores.undefined()
     rows = [
-        [f"{label} {arrow(better[label])}", number(mean[label]), number(median[label])]
+        [f"{label} {arrows[label]}", number(mean[label]), number(median[label])]
         for label in scores.labels
     ]
     header = ["Metric", "Mean", "Median"]

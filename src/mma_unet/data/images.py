@@ -22,6 +22,7 @@ __all__ = [
     "WRITE_SUFFIXES",
     "from_float",
     "luminance",
+    "read_eight_bit",
     "read_image",
     "to_float",
     "write_image",
@@ -76,6 +77,12 @@ def read_image(path: str | Path) -> Array:
             f"the formats {' '.join(IMAGE_SUFFIXES)}."
         )
     return _normalize(array, path)
+
+
+def read_eight_bit(path: str | Path) -> Array:
+    """As `read_image`, in `uint8`: 16 bits and floats in [0, 1] are rounded."""
+    image = read_image(path)
+    return image if image.dtype == np.uint8 else from_float(to_float(image, path), np.uint8)
 
 
 def _is_cut_short(raw: bytes) -> bool:
@@ -241,8 +248,7 @@ def from_float(array: Array, dtype: npt.DTypeLike) -> Array:
 def luminance(array: Array) -> Array:
     """Gray version of an image by the BT.601 weights 0.299, 0.587, 0.114; gray stays as it is.
 
-    Integers are reckoned in whole thousandths and rounded half up, so the result is exact, and the
-    same as in `mma_unet.metrics.score`.
+    Integers are reckoned in whole thousandths and rounded half up, so the result is exact.
 
     Args:
         array: ``(H, W)`` or ``(H, W, 3)`` RGB; ``uint8``, ``uint16`` or ``float32``.

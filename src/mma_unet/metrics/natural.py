@@ -1,7 +1,8 @@
 """What the eye complains of in a fused picture, as numbers; ours, no paper's.
 
 The usual metrics do not notice a dark sky, a blotchy road or a person who is gone. Each measure
-here is defined on gray levels 0 to 255 and is NaN where a picture has nothing of what it looks at.
+here is defined on gray levels 0 to 255 and is NaN where a picture has nothing of what it looks at,
+or where one of the three images is not finite.
 
 See also: `mma_unet.losses.scene`, which trains for the same without sharing code.
 """
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mma_unet.metrics._common import prepare
+from mma_unet.metrics import _common
 from mma_unet.metrics.registry import metric
 
 __all__ = [
@@ -60,7 +61,7 @@ def sky(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Te
         >>> sky(vi / 2, vi, vi, data_range=255.0).item()
         0.5
     """
-    fused, ir, vi = prepare(fused, ir, vi, data_range)
+    fused, ir, vi = _prepare(fused, ir, vi, data_range)
     mask = _sky(vi)
     return _mean_over(fused, mask) / _mean_over(vi, mask)
 
@@ -77,7 +78,7 @@ def blotch(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) ->
 
     Takes and returns what `sky` does.
     """
-    fused, ir, vi = prepare(fused, ir, vi, data_range)
+    fused, ir, vi = _prepare(fused, ir, vi, data_range)
     mask = _sky(vi)
     drift = _box(fused - vi, 15)
     mean = _mean_over(drift, mask)
@@ -94,7 +95,7 @@ def blotch(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) ->
 )
 def luminance(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Mean of F over mean of V; 1 is ideal by day, a little more is natural by night."""
-    fused, ir, vi = prepare(fused, ir, vi, data_range)
+    fused, ir, vi = _prepare(fused, ir, vi, data_range)
     return fused.mean(dim=(1, 2, 3)) / vi.mean(dim=(1, 2, 3)).clamp(min=1.0)
 
 
@@ -105,7 +106,7 @@ def target(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) ->
     Hot is IR above its 97th percentile and more than 30 above its 61-pixel mean, eroded once. Its
     contrast is its mean less that of a ring round it, 5 to 9 pixels away.
     """
-    fused, ir, vi = prepare(fused, ir, vi, data_range)
+    fused, ir, vi = _prepare(fused, ir, vi, data_range)
     return _kept(fused, ir, _hot(ir))
 
 
@@ -121,7 +122,7 @@ def target_blind(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1
     Haze is V with a 15-pixel mean above 90 whose deviation over 31 pixels is below 8. At least 12
     hot pixels must lie there.
     """
-    fused, ir, vi = prepare(fused, ir, vi, data_range)
+    fused, ir, vi = _prepare(fused, ir, vi, data_range)
     mean = _box(vi, 15)
     blind = (mean > 225) | ((mean > 90) & (_deviation(vi, 31) < 8))
     hot = _hot(ir) & blind
@@ -142,7 +143,7 @@ def grain(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> 
     Flat is a deviation over 9 pixels below 6; fine is what a 5-pixel mean takes away. V counts with
     at least half a gray level, which is its rounding.
     """
-    fused, ir, vi = prepare(fused, ir, vi, data_range)
+    fused, ir, vi = _prepare(fused, ir, vi, data_range)
     mask = (_deviation(vi, 9) < 6) & (vi < 190)
     fine = [_mean_over((x - _box(x, 5)).square(), mask).sqrt() for x in (fused, vi)]
     return fine[0] / fine[1].clamp(min=0.5)
@@ -161,7 +162,7 @@ def halo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> T
     The range is that of both sources within 6 pixels; near is within 6 pixels of a step of more
     than 40 gray levels from one pixel to the next but one.
     """
-    fused, ir, vi = prepare(fused, ir, vi, data_range)
+    fused, ir, vi = _prepare(fused, ir, vi, data_range)
     high = _dilate(torch.maximum(ir, vi), 6)
     low = -_dilate(-torch.minimum(ir, vi), 6)
     edge = torch.maximum(_step(ir), _step(vi)) > 40
@@ -177,15 +178,15 @@ def spots(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> 
     levels and fills 3 to 25 pixels of the 7x7 round it. It stands out if the mean of its brightest
     3x3 exceeds that of the ring of 7x7 round it by a quarter of what it does in IR and by 5 levels.
     """
-    fused, ir, vi = prepare(fused, ir, vi, data_range)
+    fused, ir, vi = _prepare(fused, ir, vi, data_range)
     opened = _dilate(-_dilate(-ir, 3), 3)
     top = ir - opened
     area = 49 * _box((top > 12).to(ir.dtype), 7)
     peak = (ir >= _dilate(ir, 3)) & (top > 25)
     peak &= (area > _SPOT_AREA[0] - 0.5) & (area < _SPOT_AREA[1] + 0.5)
     rise = {key: _rise(image) for key, image in (("fused", fused), ("ir", ir))}
-    found = peak & (rise["fused"] > torch.clamp(0.25 * rise["ir"], min=5.0))
-    return _ratio(found.sum(dim=(1, 2, 3)), peak.sum(dim=(1, 2, 3)), fused.dtype)
+    found = rise["fused"] > torch.clamp(0.25 * rise["ir"], min=5.0)
+    return _mean_over(found.to(fused.dtype).where(~fused.isnan(), torch.nan), peak)
 
 
 @metric("Strokes", "Contrast of thin strokes of V kept", suites={"natural": 9}, smooth=False)
@@ -195,11 +196,19 @@ def strokes(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -
     A stroke is a pixel whose 3-pixel mean differs from its 15-pixel mean by more than 20 gray
     levels: lane paint, lettering, wires. Hot targets are left out.
     """
-    fused, ir, vi = prepare(fused, ir, vi, data_range)
+    fused, ir, vi = _prepare(fused, ir, vi, data_range)
     wanted = _box(vi, 3) - _box(vi, 15)
     kept = (_box(fused, 3) - _box(fused, 15)) / wanted.where(wanted.abs() > 1e-6, 1.0)
     near_hot = _dilate(_hot(ir).to(fused.dtype), 4) > 0
     return _mean_over(kept.clamp(0, 1), (wanted.abs() > 20) & ~near_hot)
+
+
+def _prepare(
+    fused: Tensor, ir: Tensor, vi: Tensor, data_range: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `_common.prepare`; a fused image counts as not finite where a source is not."""
+    fused, ir, vi = _common.prepare(fused, ir, vi, data_range)
+    return fused.where(~(ir + vi).isnan(), torch.nan), ir, vi
 
 
 def _sky(vi: Tensor) -> Tensor:
@@ -233,10 +242,6 @@ def _rise(image: Tensor) -> Tensor:
 def _mean_over(image: Tensor, mask: Tensor) -> Tensor:
     total = (image * mask).sum(dim=(1, 2, 3))
     return total / mask.sum(dim=(1, 2, 3)).to(image.dtype)  # 0 / 0 is NaN
-
-
-def _ratio(part: Tensor, whole: Tensor, dtype: torch.dtype) -> Tensor:
-    return part.to(dtype) / whole.to(dtype)
 
 
 def _box(image: Tensor, side: int) -> Tensor:

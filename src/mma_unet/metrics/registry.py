@@ -48,6 +48,13 @@ class MetricSpec:
     ideal: float | None = None
     differentiable: bool = True
 
+    @property
+    def arrow(self) -> str:
+        """Where better lies: up, down, at a value, or nowhere."""
+        if self.ideal is not None:
+            return f"→{self.ideal:g}"
+        return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
+
 
 METRICS: dict[str, MetricSpec] = {}
 """All metrics by function name, canonical ones first."""

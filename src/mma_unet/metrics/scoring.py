@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mma_unet.data.images import luminance, read_eight_bit
 from mma_unet.errors import InputError
 from mma_unet.metrics._common import check_shapes
 from mma_unet.metrics.registry import METRICS, SUITES, MetricSpec
@@ -53,14 +56,18 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def score(
-    fused: Image, ir: Image, vi: Image, suite: str | Iterable[str] = "paper"
+    fused: Image | str | Path,
+    ir: Image | str | Path,
+    vi: Image | str | Path,
+    suite: str | Iterable[str] = "paper",
 ) -> dict[str, float]:
     """Score one fused image against its two sources, in float64.
 
     Color images are reduced to gray by `round(0.299 R + 0.587 G + 0.114 B)`.
 
     Args:
-        fused: Fused image, uint8, `(H,W)` gray or `(H,W,3)` RGB.
+        fused: Fused image: a file, of which 16 bits and floats are rounded to 8 bits, or a uint8
+            array, `(H,W)` gray or `(H,W,3)` RGB.
         ir: Infrared image of the same height and width.
         vi: Visible image of the same height and width.
         suite: A key of `SUITES`, the name or label of one metric, or several of them.
@@ -70,7 +77,8 @@ def score(
         (too small for it, or constant) is NaN; the others are not affected.
 
     Raises:
-        InputError: Not uint8 images, sizes differ, or there is no such suite.
+        InputError: A file cannot be read, an array is not uint8, sizes differ, or there is no such
+            suite.
 
     Example:
         >>> image = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
@@ -78,13 +86,12 @@ def score(
         1.0
     """
     specs = suite_specs(suite)
-    images = [
-        _luminance(image, name)
-        for name, image in (("fused", fused), ("infrared", ir), ("visible", vi))
-    ]
+    given = {"fused": fused, "infrared": ir, "visible": vi}
+    images = [_gray(image, name) for name, image in given.items()]
     if not images[0].shape == images[1].shape == images[2].shape:
         sizes = ", ".join("x".join(map(str, image.shape)) for image in images)
-        raise InputError(f"Fused, infrared and visible image differ in size: {sizes}.")
+        of_file = f" (of {fused})" if isinstance(fused, (str, os.PathLike)) else ""
+        raise InputError(f"Fused, infrared and visible image{of_file} differ in size: {sizes}.")
     tensors = [torch.from_numpy(image.astype(np.float64))[None, None] for image in images]
     with torch.no_grad():
         values = _values(tensors[0], tensors[1], tensors[2], specs, 255.0)
@@ -138,15 +145,13 @@ def values_of(spec: MetricSpec, fused: Tensor, ir: Tensor, vi: Tensor, data_rang
     return torch.full(fused.shape[:1], torch.nan, dtype=dtype, device=fused.device)
 
 
-def _luminance(image: Image, name: str) -> Image:
-    """Gray `(H,W)` uint8 from gray or RGB uint8."""
+def _gray(image: Image | str | Path, name: str) -> Image:
+    """Gray `(H,W)` uint8 from a file, or from gray or RGB uint8."""
+    if isinstance(image, (str, os.PathLike)):
+        image = read_eight_bit(image)
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         kind = getattr(image, "dtype", type(image).__name__)
         raise InputError(f"The {name} image must be an 8-bit (uint8) array, not {kind}.")
     if image.ndim not in (2, 3) or image.size == 0 or (image.ndim == 3 and image.shape[2] != 3):
         raise InputError(f"The {name} image must be (H,W) or (H,W,3), not {tuple(image.shape)}.")
-    if image.ndim == 2:
-        return image
-    # In thousandths, in whole numbers: rounding cannot depend on the order of additions.
-    weights = np.array([299, 587, 114], dtype=np.int64)
-    return ((image.astype(np.int64) @ weights + 500) // 1000).astype(np.uint8)
+    return luminance(image)
