@@ -71,7 +71,7 @@ COVERED: dict[str, Cover] = {
     "MI_sum_log2": Cover("mi_evalrepo", 1e-10),
     "MI_sum_nats_f64": Cover("mi_nats", 1e-10),
     "MI_f32": Cover("mi_nats", _SINGLE),
-    "VIFB_MI_nats_normalized": Cover("mi_vifb", 1e-10),
+    "VIFB_MI_nats_normalised": Cover("mi_vifb", 1e-10),
     "ZOO_NMI": Cover("nmi_zoo", 2e-8),
     "Qmi": Cover("qmi", 1e-10),
     "Qte": Cover("qte", 1e-10),
