@@ -61,6 +61,8 @@ def main() -> None:
     ground = places["files"][1]
     figure, axes = plt.subplots(figsize=(10, 1.25 * len(there)))
     for (source, target), count in sorted(arrows.items()):
+        if not {source, target} <= set(places):
+            continue  # recipes and weights: data, not code
         (x, y), (u, v) = places[source], places[target]
         upward = v >= y
         print(f"{source} -> {target}: {count}{'  UPWARD' if upward else ''}")
