@@ -31,12 +31,18 @@ from mma_unet.tables import write_table
 HERE = Path(__file__).parents[1]
 ROOMS = {
     "models": ("models", ["tests/models"]),
-    "losses": ("losses", ["tests/test_losses.py"]),
+    "losses": ("losses", ["tests/test_losses.py", "tests/test_scene_losses.py"]),
     "metrics": ("metrics", ["tests/metrics"]),
-    "sources": ("inference/sources.py", ["tests/inference/test_fuser.py"]),
+    "sources": (
+        "inference/sources.py",
+        ["tests/inference/test_fuser.py", "tests/inference/test_canvas.py"],
+    ),
     "pairs": ("data/pairs.py", ["tests/data/test_pairs.py"]),
 }
 """What is mutated, and the tests that are to notice."""
+
+
+COLUMNS = ["room", "file", "line", "operator", "result", "mutant"]
 
 
 def mutants(source: Path) -> list[tuple[Path, str, int, int]]:
@@ -66,6 +72,8 @@ def main() -> None:
         shutil.copytree(HERE, copy, ignore=shutil.ignore_patterns(".git", ".venv", "runs"))
         for room in args.rooms:
             place, tests = ROOMS[room]
+            if not passes(copy, tests, 10 * args.timeout):
+                raise SystemExit(f"{room}: its tests fail before anything is mutated")
             files = sorted(find_modules([copy / "src" / "mma_unet" / place]))
             every = [mutant for file in files for mutant in mutants(file)]
             chosen = random.Random(args.seed).sample(every, min(args.sample, len(every)))
@@ -80,7 +88,7 @@ def main() -> None:
                 text = changed.splitlines()[line - 1].strip() if not killed else ""
                 name = str(file.relative_to(copy / "src" / "mma_unet"))
                 rows.append([room, name, line, operator, "killed" if killed else "survived", text])
-    write_table(args.out, ["room", "file", "line", "operator", "result", "mutant"], rows)
+                write_table(args.out, COLUMNS, rows)
     for room in args.rooms:
         mine = [row for row in rows if row[0] == room]
         killed = sum(row[4] == "killed" for row in mine)
@@ -91,6 +99,7 @@ def passes(tree: Path, tests: list[str], timeout: float) -> bool:
     """Whether the tests of a room pass in this tree."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "OMP_NUM_THREADS": "1"}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # a stale .pyc would hide a mutant
     try:
         run = subprocess.run(
             command, cwd=tree, env=environment, capture_output=True, timeout=timeout, check=False
