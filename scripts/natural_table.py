@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from mma_unet.benchmark.triples import BASELINES, gray, read_eight_bit
+from mma_unet.benchmark.triples import BASELINES
 from mma_unet.data import open_split
+from mma_unet.data.images import luminance, read_eight_bit
 from mma_unet.inference import Fuser
 from mma_unet.metrics import SUITES, score
 from mma_unet.tables import read_rows, write_rows
@@ -56,7 +57,7 @@ def main() -> None:
                 elif fuser is not None:
                     fused = fuser(ir, vi)
                 else:
-                    fused = BASELINES[method](gray(ir), gray(vi))
+                    fused = BASELINES[method](luminance(ir), luminance(vi))
                 kinds = {"D": "day", "N": "night"} if name == "msrs" else {}
                 values = [*score(np.asarray(fused), ir, vi, suite=METRICS).values()]
                 for kind in {"all", kinds.get(pair.name[-1], "all")}:
