@@ -107,6 +107,8 @@ def test_what_cannot_be_optimized_is_refused() -> None:
         MetricObjective({"en": 1.0})
     with pytest.raises(InputError, match="'beauty' cannot"):
         MetricObjective({"beauty": 1.0})
+    with pytest.raises(InputError, match="'nabf_misordered' cannot"):  # better in neither direction
+        MetricObjective({"nabf_misordered": 1.0})
 
 
 def test_the_command_writes_a_csv_and_goes_on(tmp_path: Path) -> None:
