@@ -66,6 +66,17 @@ def test_a_pixel_outside_the_range_is_scored_as_written_and_can_return() -> None
     assert (pulled > 0).float().mean() > 0.9
 
 
+def test_no_pixel_pulls_harder_than_ten_times_its_share() -> None:
+    ir = smooth(1, 48, 48).clamp(0.1, 0.9)
+    fused = ir.clone()
+    fused[..., 5, 7] += 0.05  # the only error, so the whole gradient is here
+    fused.requires_grad_()
+    MetricObjective({"psnr": 2.0})(fused, ir, ir)["loss"].backward()
+    expected = torch.zeros_like(ir)
+    expected[..., 5, 7] = 10 * 2.0 / 48**2
+    torch.testing.assert_close(fused.grad, expected)
+
+
 def test_flat_and_black_crops_do_no_harm() -> None:
     ir, vi = torch.zeros(2, 1, 48, 48), torch.zeros(2, 1, 48, 48)
     ir[1, :, 10:20, 10:20] = 1.0
@@ -107,6 +118,8 @@ def test_what_cannot_be_optimized_is_refused() -> None:
         MetricObjective({"en": 1.0})
     with pytest.raises(InputError, match="'beauty' cannot"):
         MetricObjective({"beauty": 1.0})
+    with pytest.raises(InputError, match="'nabf_misordered' cannot"):  # better in neither direction
+        MetricObjective({"nabf_misordered": 1.0})
 
 
 def test_the_command_writes_a_csv_and_goes_on(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
+import mma_unet
 from mma_unet.benchmark import Comparison, compare, write_report
 from mma_unet.benchmark import cache as cache_module
 from mma_unet.benchmark import pool as pool_module
@@ -279,6 +280,35 @@ def test_the_stamps_cover_the_code_that_makes_the_numbers() -> None:
     # A mended runtime: its import stands in a function.
     assert room + "inference.runtimes.with_openvino" in fusing
     assert not any(name.startswith(room + "inference") for name in scoring)
+    # What fuses does not score; what exports, streams or spreads work fuses no file here.
+    others = ("metrics", "benchmark", "training", "inference.quantize", "inference.ray_engine")
+    assert not any(name.startswith(tuple(room + other for other in others)) for name in fusing)
+
+
+@pytest.mark.parametrize(
+    ("touched", "scores", "fuses"),
+    [
+        ("inference/runtimes/with_openvino.py", False, True),  # its import stands in a function
+        ("models/fold.py", False, True),
+        ("metrics/_filters.py", True, False),
+        ("data/images.py", True, True),
+        ("cli/main.py", False, False),
+    ],
+)
+def test_a_touched_file_changes_the_stamps_that_rest_on_it(
+    touched: str, scores: bool, fuses: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = Path(mma_unet.__file__).parent
+    for file in package.rglob("*.py"):
+        copy = tmp_path / file.relative_to(package)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+    monkeypatch.setattr(mma_unet, "__file__", str(tmp_path / "__init__.py"))
+    before = [cache_module.code_stamp(*which) for which in (SCORING, FUSING)]
+    with (tmp_path / touched).open("a") as file:
+        file.write("# mended\n")
+    after = [cache_module.code_stamp(*which) for which in (SCORING, FUSING)]
+    assert [one != other for one, other in zip(before, after, strict=True)] == [scores, fuses]
 
 
 @pytest.mark.parametrize("with_model", [False, True])

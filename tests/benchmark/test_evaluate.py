@@ -229,6 +229,6 @@ def test_scores_survive_csv(tmp_path: Path) -> None:
 
 
 def test_the_table_points_at_an_ideal_too() -> None:
-    scores = Scores(("a",), ("VIF", "Sky", "Halo", "Qsf"), np.array([[1.0, 2.0, 3.0, 4.0]]))
-    _, rows = score_table(scores)
-    assert [row[0] for row in rows] == ["VIF ↑", "Sky →1", "Halo ↓", "Qsf "]
+    labels = ("VIF", "Sky", "Halo", "Qsf", "Nabf_misordered")
+    _, rows = score_table(Scores(("a",), labels, np.ones((1, 5))))
+    assert [row[0].strip() for row in rows] == ["VIF ↑", "Sky →1", "Halo ↓", "Qsf →0", labels[-1]]

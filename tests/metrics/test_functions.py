@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mma_unet.errors import InputError
 from mma_unet.metrics import METRICS, MetricSpec, psnr, qcb, ssim, vif
+from mma_unet.metrics._common import prepare
 from tests.metrics.cases import scene, tensors
 
 ALL = [pytest.param(spec, id=name) for name, spec in METRICS.items()]
@@ -58,6 +59,16 @@ def test_eight_bit_images_divided_by_255_score_the_same(spec: MetricSpec) -> Non
     expected = spec.function(*images, data_range=255.0)
     unit = spec.function(*(image / 255 for image in images))
     torch.testing.assert_close(unit, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("dtype", "step"), [(torch.float32, 1e-3), (torch.float64, 1e-8)])
+def test_whole_levels_and_only_they_are_put_on_themselves(dtype: torch.dtype, step: float) -> None:
+    levels = torch.arange(256, dtype=torch.float64).view(1, 1, 16, 16).to(dtype)
+    near = levels + torch.where(levels < 255, step, -step)
+    images = prepare(levels * (1 / 255), levels / 255, near / 255, 1.0)
+    assert torch.equal(images[0], levels)
+    assert torch.equal(images[1], levels)
+    assert (images[2] != levels).all()
 
 
 # Largest difference between float32 and float64, relative to the larger of 1 and the value.

@@ -73,8 +73,10 @@ def test_where_v_is_blind() -> None:
         (waves(150, 8.5), 0),
     ):
         assert counts("target_blind", ir, ir, vi) == blind
-    for side, enough in ((6, 1), (5, 0)):  # 16 and 9 pixels when eroded
-        small = box(flat(50), 200, side=side)
+    small = flat(50)
+    small[..., 40:45, 40:46] = 200
+    for corner, enough in ((200, 1), (50, 0)):  # 12 and 11 pixels when eroded
+        small[..., 40, 40] = corner
         assert counts("target_blind", small, small, flat(250)) == enough
 
 

@@ -195,6 +195,19 @@ def test_batches_score_like_files() -> None:
     assert torch.isfinite(tiny["SSIM"]).all()
 
 
+@pytest.mark.parametrize(
+    ("given", "scored"),
+    [(torch.uint8, torch.float64), (torch.float16, torch.float32), (torch.float64, torch.float64)],
+)
+def test_what_is_undefined_has_the_type_of_what_is_defined(
+    given: torch.dtype, scored: torch.dtype
+) -> None:
+    images = [image[..., :12, :12].to(given) for image in tensors("S01_ramps_avg_64x64")]
+    scores = score_batch(*images, ["vif", "ssim"], data_range=255.0)
+    assert torch.isnan(scores["VIF"])
+    assert {values.dtype for values in scores.values()} == {scored}
+
+
 def test_batches_of_other_shapes_are_refused() -> None:
     images = torch.rand(3, 2, 1, 20, 20)
     with pytest.raises(InputError, match="one shape"):

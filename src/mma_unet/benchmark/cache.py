@@ -36,7 +36,7 @@ Row = tuple[str, list[float]]
 
 SCORING = ("mma_unet.metrics", "mma_unet.benchmark.triples")
 """Where a score of three files is made; baselines are made in `triples`."""
-FUSING = ("mma_unet.inference",)
+FUSING = ("mma_unet.inference.fuser", "mma_unet.inference.folder")
 """Where a fused file is made of two files and weights."""
 
 

@@ -140,10 +140,11 @@ def ei_zoo(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) ->
 
 @metric(
     "Qsf",
-    "Relative spatial frequency, best 0 (Zheng)",
+    "Relative spatial frequency (Zheng)",
     suites={"canonical": 28},
     min_size=2,
     better=None,
+    ideal=0.0,
 )
 def qsf(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Relative error of spatial frequency in four directions (Zheng): (SF_F - SF_R) / SF_R.

@@ -34,15 +34,19 @@ class MetricObjective(nn.Module):
         weights: Weight by metric name, as in `mma_unet.metrics.METRICS`.
 
     Raises:
-        InputError: If a metric is unknown or not differentiable.
+        InputError: If a metric is unknown, not differentiable, or better in neither direction.
     """
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         super().__init__()
+        usable = [
+            name
+            for name, spec in METRICS.items()
+            if spec.differentiable and spec.higher_is_better is not None
+        ]
         for name in weights:
-            if name not in METRICS or not METRICS[name].differentiable:
-                usable = ", ".join(key for key, spec in METRICS.items() if spec.differentiable)
-                raise InputError(f"metric {name!r} cannot be optimized; use {usable}")
+            if name not in usable:
+                raise InputError(f"metric {name!r} cannot be optimized; use {', '.join(usable)}")
         self.weights = dict(weights)
 
     def forward(self, fused: Tensor, ir: Tensor, vi: Tensor) -> dict[str, Tensor]:
