@@ -126,10 +126,9 @@ class Fuser:
     def expect(self, pairs: int) -> None:
         """Say how many pairs are to come, for the choice of the runtime.
 
-        OpenVINO is faster than PyTorch but takes a second of work before the first pair. So
-        `"auto"` takes it from 32 pairs on that are known of: `fuse_batch` and `fuse_files` count
-        theirs, a video counts as many, and a loop of your own says it here. The first pair that is
-        fused settles the runtime: what is fused later does not change it.
+        OpenVINO takes a second of work before the first pair, so `"auto"` takes it from 32 pairs
+        on: `fuse_batch` and `fuse_files` count theirs, a video counts as many, a loop of your own
+        says it here. The first pair that is fused settles the runtime.
         """
         self._pairs = max(self._pairs, pairs)
 
