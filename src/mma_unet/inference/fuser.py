@@ -126,9 +126,8 @@ class Fuser:
     def expect(self, pairs: int) -> None:
         """Say how many pairs are to come, for the choice of the runtime.
 
-        OpenVINO takes a second of work before the first pair, so `"auto"` takes it from 32 pairs
-        on: `fuse_batch` and `fuse_files` count theirs, a video counts as many, a loop of your own
-        says it here. The first pair that is fused settles the runtime.
+        OpenVINO needs a second before the first pair, so `"auto"` takes it from 32 pairs on;
+        `fuse_batch` and `fuse_files` count theirs. The first pair fused settles the runtime.
         """
         self._pairs = max(self._pairs, pairs)
 
