@@ -87,6 +87,17 @@ def test_grain_is_a_ratio_of_noise() -> None:
     assert value("grain", flat(100) + 3 * noise, vi, vi) == pytest.approx(3, rel=1e-6)
 
 
+def test_noise_of_ir_is_grain_and_an_edge_of_ir_is_none() -> None:
+    noise = torch.randn(1, 1, SIZE, SIZE, dtype=torch.float64, generator=torch.manual_seed(0))
+    vi = flat(100) + noise
+    assert value("grain", vi + 4 * noise, flat(50) + 4 * noise, vi) == pytest.approx(5, rel=1e-6)
+    ir = flat(50)
+    ir[..., SIZE // 2 :] = 90
+    shown = vi + (ir - 50)
+    assert value("grain", shown, ir, vi) == pytest.approx(1, rel=1e-6)
+    assert value("grain", shown, flat(50), vi) > 2
+
+
 def test_a_rim_beyond_both_sources_is_a_halo() -> None:
     vi = flat(100)
     vi[..., SIZE // 2 :] = 180
@@ -104,6 +115,11 @@ def test_spots_that_are_seen() -> None:
             fused = box(fused, 180, top=30, left=left, side=3)
     assert value("spots", fused, ir, flat(120)) == pytest.approx(0.75)
     assert math.isnan(value("spots", fused, flat(50), flat(120)))
+    one = box(flat(50), 200, top=30, left=16, side=3)
+    one[..., 31, 17] += 20  # one top beside one of nine equal pixels: two spots
+    both = box(one, 200, top=30, left=60, side=3)
+    seen = box(flat(120), 180, top=30, left=16, side=3)
+    assert value("spots", seen, both, flat(120)) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("ink", [200.0, 20.0])  # bright paint, dark wires

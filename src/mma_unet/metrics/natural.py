@@ -132,19 +132,20 @@ def target_blind(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1
 
 @metric(
     "Grain",
-    "Fine noise of F over that of V where V is flat",
+    "Fine noise of F over that of V where both sources are flat",
     suites={"natural": 6},
     better=False,
     smooth=False,
 )
 def grain(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """Deviation of fine noise in F over that in V, where V is flat and below 190; lower is better.
+    """Deviation of fine noise in F over that in V, where both are flat, V below 190; low is better.
 
-    Flat is a deviation over 9 pixels below 6; fine is what a 5-pixel mean takes away. V counts with
-    at least half a gray level, which is its rounding.
+    Flat is a deviation over 9 pixels below 6, of IR after a mean over 3 pixels, which takes its
+    noise away: what F shows of an edge in IR is no grain. Fine is what a 5-pixel mean takes away.
+    V counts with at least half a gray level, which is its rounding.
     """
     fused, ir, vi = _prepare(fused, ir, vi, data_range)
-    mask = (_deviation(vi, 9) < 6) & (vi < 190)
+    mask = (_deviation(vi, 9) < 6) & (vi < 190) & (_deviation(_box(ir, 3), 9) < 6)
     fine = [_mean_over((x - _box(x, 5)).square(), mask).sqrt() for x in (fused, vi)]
     return fine[0] / fine[1].clamp(min=0.5)
 
@@ -177,6 +178,7 @@ def spots(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> 
     A spot is a local maximum over 7 pixels whose top above an opening by 7 pixels exceeds 25 gray
     levels and fills 3 to 25 pixels of the 7x7 round it. It stands out if the mean of its brightest
     3x3 exceeds that of the ring of 7x7 round it by a quarter of what it does in IR and by 5 levels.
+    A top of several equal pixels counts once.
     """
     fused, ir, vi = _prepare(fused, ir, vi, data_range)
     opened = _dilate(-_dilate(-ir, 3), 3)
@@ -186,7 +188,8 @@ def spots(fused: Tensor, ir: Tensor, vi: Tensor, *, data_range: float = 1.0) -> 
     peak &= (area > _SPOT_AREA[0] - 0.5) & (area < _SPOT_AREA[1] + 0.5)
     rise = {key: _rise(image) for key, image in (("fused", fused), ("ir", ir))}
     found = rise["fused"] > torch.clamp(0.25 * rise["ir"], min=5.0)
-    return _mean_over(found.to(fused.dtype).where(~fused.isnan(), torch.nan), peak)
+    weight = peak / (49 * _box(peak.to(ir.dtype), 7)).clamp(min=1)
+    return _mean_over(found.to(fused.dtype).where(~fused.isnan(), torch.nan), weight)
 
 
 @metric("Strokes", "Contrast of thin strokes of V kept", suites={"natural": 9}, smooth=False)
