@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from mma_unet.analysis.asymmetry import centered
-from mma_unet.files import replacing
+from mma_unet.figures import save_figure
 from mma_unet.models.soft import OFFSETS
 from mma_unet.training.offsets import SearchResult, composite
 
@@ -32,20 +32,16 @@ def draw_search(result: SearchResult, path: Path) -> None:
         path: The SVG file, written atomically.
     """
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": result.name, "font.size": 9}
-    with mpl.rc_context(settings):
+    with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(11, 3.4), layout="constrained", facecolor="white")
-        FigureCanvasSVG(figure)
         left, middle, right = figure.subplots(1, 3)
         _matrix(figure, left, result)
         _weights(middle, result)
         _scores(right, result)
         figure.suptitle(result.name, fontsize=11, fontweight="bold")
-        with replacing(path) as part:
-            figure.savefig(part, format="svg", metadata={"Date": None})
+    save_figure(figure, path)
 
 
 def _matrix(figure: Any, axes: Any, result: SearchResult) -> None:

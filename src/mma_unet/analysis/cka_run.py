@@ -19,6 +19,7 @@ from mma_unet.analysis.encoders import Encoders, digest
 from mma_unet.analysis.layers import operations
 from mma_unet.analysis.similarity import Batches, accumulate, matrices
 from mma_unet.analysis.stacks import INDEXINGS, Sample, stack
+from mma_unet.figures import save_figure
 from mma_unet.files import replacing, write_text
 
 __all__ = ["measure", "save", "verdict_table"]
@@ -70,7 +71,7 @@ def save(
     stacks = stack(samples)
     for indexing in INDEXINGS:
         for name, figure in plots.figures(stacks, indexing).items():
-            plots.save_figure(figure, out / name)
+            save_figure(figure, *(out / (name + suffix) for suffix in (".png", ".svg")))
     arrays: dict[str, np.ndarray] = {}
     for key, item in stacks.items():
         arrays[f"{key}_rows"] = np.array([f"{level}.{name}" for level, name in item.rows])

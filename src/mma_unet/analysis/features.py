@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from mma_unet.analysis.encoders import Encoders
 from mma_unet.data import Pair, PairedImages
-from mma_unet.files import replacing
+from mma_unet.figures import save_figure
 
 __all__ = ["SUMS", "FeatureMaps", "draw_sheet", "feature_maps"]
 
@@ -128,9 +128,7 @@ def draw_sheet(maps: FeatureMaps, path: Path, title: str = "") -> None:
             axes.imshow(values, interpolation="nearest", **_scale(values, name))
     if title:
         figure.suptitle(title, fontsize=10)
-    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-    with replacing(path) as part:
-        figure.savefig(part, format=path.suffix[1:].lower(), dpi=150, metadata=metadata)
+    save_figure(figure, path)
 
 
 def _scale(values: Map, name: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,8 @@ import numpy.typing as npt
 from mma_unet.analysis.cka_report import last_shallow
 from mma_unet.analysis.layers import Layer
 from mma_unet.analysis.stacks import Stack
-from mma_unet.files import replacing
 
-__all__ = ["Panel", "figures", "heatmaps", "save_figure"]
+__all__ = ["Panel", "figures", "heatmaps"]
 
 _FOR_EYES = {"paper": "layers as the paper counts them", "operations": "layers as operations"}
 
@@ -128,17 +126,6 @@ def heatmaps(panels: Sequence[Panel], caption: str = "") -> Any:
     if caption:
         figure.supxlabel(caption, fontsize=8.5, color="0.35")
     return figure
-
-
-def save_figure(figure: Any, stem: Path) -> None:
-    """Write `stem.png` and `stem.svg`, each in one move."""
-    import matplotlib as mpl
-
-    for suffix, settings in ((".png", {"dpi": 160}), (".svg", {"metadata": {"Date": None}})):
-        path = stem.with_name(stem.name + suffix)
-        style: Any = {"svg.hashsalt": stem.name, "svg.fonttype": "none"}
-        with mpl.rc_context(style), replacing(path) as part:
-            figure.savefig(part, format=suffix[1:], **settings)
 
 
 def _ruler(axes: Any, rows: Sequence[Layer], columns: Sequence[Layer]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mma_unet.files import replacing
+from mma_unet.figures import save_figure
 from mma_unet.machine import available_memory
 from mma_unet.speed.latency import run_worker
 from mma_unet.tables import markdown, read_records, write_records
@@ -119,11 +119,9 @@ def scaling_markdown(points: Sequence[Point]) -> str:
 
 def plot(points: Sequence[Point], path: Path) -> None:
     """Draw seconds and peak memory against megapixels, both axes logarithmic, as SVG or PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 3.0), layout="constrained")
-    FigureCanvasAgg(figure)
     done = [p for p in points if not p.reason]
     pixels = [p.megapixels for p in done]
     panels = (
@@ -135,9 +133,7 @@ def plot(points: Sequence[Point], path: Path) -> None:
         axes.set_xlabel("megapixels")
         axes.set_title(label, fontsize="medium")
         axes.grid(True, which="major", linewidth=0.4)
-    kind = path.suffix[1:]
-    with replacing(path) as part:
-        figure.savefig(part, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    save_figure(figure, path)
 
 
 def _sides(megapixels: float) -> tuple[int, int]:
