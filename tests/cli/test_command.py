@@ -20,6 +20,7 @@ from mma_unet.errors import InputError
 from mma_unet.inference.runtimes import PRECISIONS, RUNTIMES
 from mma_unet.inference.sources import IR_RANGES
 from mma_unet.inference.tiling import STATISTICS
+from tests.command import mma_unet
 from tests.conftest import make_pairs
 
 
@@ -114,8 +115,7 @@ def test_what_is_missing_or_unknown_is_one_sentence() -> None:
 
 
 def test_a_wrong_word_on_the_terminal() -> None:
-    command = [sys.executable, "-m", "mma_unet", "fuse", "a", "b", "-o", "c", "--runtime", "x"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    result = mma_unet("fuse", "a", "b", "-o", "c", "--runtime", "x")
     assert result.returncode == 2
     assert result.stderr.startswith("mma-unet: ")
     assert len(result.stderr.splitlines()) == 1
@@ -210,8 +210,6 @@ def test_on_a_terminal_progress_is_a_bar(stderr: io.StringIO) -> None:
 
 def test_a_command_writes_its_progress_plainly(tmp_path: Path) -> None:
     ir, vi = make_pairs(tmp_path, ["a", "b"], (48, 48))
-    command = [sys.executable, "-m", "mma_unet", "evaluate", ir, vi, vi, "--suite", "psnr"]
-    result = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=200, check=True
-    )
+    result = mma_unet("evaluate", ir, vi, vi, "--suite", "psnr")
+    assert result.returncode == 0, result.stderr
     assert result.stderr.splitlines() == ["Scoring: 2 of 2"]

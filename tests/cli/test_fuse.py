@@ -10,12 +10,8 @@ import numpy as np
 import pytest
 
 from mma_unet.data import read_image, write_image
+from tests.command import mma_unet as run
 from tests.conftest import make_pairs
-
-
-def run(*args: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mma_unet.cli.main", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 def one_line(result: subprocess.CompletedProcess[str]) -> str:

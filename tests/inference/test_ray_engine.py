@@ -21,6 +21,7 @@ from mma_unet.errors import InputError
 from mma_unet.inference import Fuser, Outcome, Task, fuse_files, plan
 from mma_unet.inference.ray_cluster import Share, cluster
 from mma_unet.inference.ray_engine import fuse_with_ray
+from tests.command import mma_unet
 from tests.conftest import make_pairs
 
 ray = pytest.importorskip("ray", reason="needs the extra 'distributed'")
@@ -30,8 +31,7 @@ COMMAND = [sys.executable, "-m", "mma_unet.cli.main", "fuse", "--engine", "ray",
 
 
 def command(*args: object) -> subprocess.CompletedProcess[str]:
-    arguments = [*COMMAND, *map(str, args)]
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=600, check=False)
+    return mma_unet(*COMMAND[3:], *args, timeout=600)
 
 
 @pytest.fixture(scope="module")
