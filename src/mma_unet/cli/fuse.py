@@ -41,10 +41,16 @@ def fuse(
     ir_range: Annotated[
         IrRange, _input(help="auto stretches raw 14/16-bit thermal counts.")
     ] = IrRange.full,
+    page: Annotated[
+        int | None, _input(min=1, help="Page of TIFF files; default: the first.")
+    ] = None,
     out: Annotated[
         str, _output("--out", "-o", help="Fused image or video, or a folder for images.")
     ],
     gray: Annotated[bool, _output("--gray", help="Write the fused luminance only.")] = False,
+    strip: Annotated[
+        bool, _output("--strip", help="Leave out EXIF, ICC profile, dpi and GeoTIFF tags of VI.")
+    ] = False,
     format_: Annotated[
         str | None, _output("--format", help="png, jpg, tif, ...; default: that of VI.")
     ] = None,
@@ -113,6 +119,8 @@ def fuse(
         max_memory=max_memory,
         statistics=statistics.value,
         style=style,
+        page=page,
+        strip=strip,
     )
     target = locate(out)
     if wants_video(ir, vi, target):

@@ -107,11 +107,11 @@ def _fuse(fuser: Fuser, ready: list[tuple[Task, tuple[Source, Source]]]) -> Iter
         for item in ready:
             yield from _fuse(fuser, [item])
         return
-    tasks = [task for task, _ in ready]
+    kept = [(task, vi.alpha, None if fuser.strip else vi.metadata) for task, (_, vi) in ready]
     ready.clear()  # large sources are not held while the result is encoded
-    for task, image in zip(tasks, results, strict=True):
+    for (task, alpha, metadata), image in zip(kept, results, strict=True):
         try:
-            write_image(task.target, np.asarray(image))
+            write_image(task.target, np.asarray(image), alpha=alpha, metadata=metadata)
         except Exception as error:
             yield _failed(task, error)
         else:
