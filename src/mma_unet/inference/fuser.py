@@ -35,8 +35,7 @@ class Fuser:
 
     Args:
         model: Shipped weights by name, the path of a weights file or of an `.onnx` or `.xml` file
-            that `mma-unet export` wrote, or a network (of which a copy is used, in evaluation mode
-            and with batch norm folded).
+            that `mma-unet export` wrote, or a network (copied, for evaluation, batch norm folded).
         device: `"auto"` (CUDA if there is one), `"cpu"`, `"cuda"`, `"cuda:1"`, ...
         runtime: `"torch"`, `"onnxruntime"`, `"openvino"`, or `"auto"`: PyTorch, and OpenVINO where
             it is installed, on the CPU, for many pairs: see `expect`.
