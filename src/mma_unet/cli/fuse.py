@@ -16,6 +16,7 @@ from mma_unet.cli.common import Precision, Runtime, check_writable, errors, say,
 from mma_unet.cli.fuse_video import VideoOptions, fuse_to_video, wants_video
 from mma_unet.cli.progress import Step, progress_bar
 from mma_unet.errors import InputError
+from mma_unet.files import kind_of
 
 if TYPE_CHECKING:
     from mma_unet.data import Pair
@@ -122,6 +123,9 @@ def fuse(
         page=page,
         strip=strip,
     )
+    for source in (ir, vi):
+        if "://" not in source:
+            kind_of(source)  # refuses, in a sentence, what cannot even be looked at
     target = locate(out)
     if wants_video(ir, vi, target):
         if engine is Engine.ray:
