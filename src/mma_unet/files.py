@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from mma_unet.errors import InputError
 
 __all__ = [
     "check_target",
+    "kind_of",
     "part_beside",
     "part_mark",
     "printable",
@@ -104,6 +108,36 @@ def probe_target(path: Path) -> None:
         probe(_nearest_parent(path))
     except OSError as error:
         raise _refusal(path, error) from error
+
+
+def kind_of(path: str | Path) -> Literal["file", "folder", "special"] | None:
+    """What lies at a path, after all links; None if nothing does.
+
+    The one place where a path from a user is looked at first: what `Path.exists` and its like
+    raise over links that loop, names that are too long and folders without search right is one
+    sentence here. `"special"` is a named pipe, device or socket, which could block for ever.
+
+    Raises:
+        InputError: The path cannot be looked at.
+
+    Example:
+        >>> kind_of("/"), kind_of("/no such place")
+        ('folder', None)
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        raise InputError(f"{str(path)!r} is no path: a name cannot hold a null byte.") from None
+    except OSError as error:
+        mends = {
+            errno.ELOOP: "is a link that leads back to itself: mend or remove it.",
+            errno.ENAMETOOLONG: "has a name that is too long for this system: shorten it.",
+        }
+        otherwise = f"cannot be looked at ({error.strerror}): check its permissions."
+        raise InputError(f"{path} {mends.get(error.errno or 0, otherwise)}") from None
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "special"
 
 
 def write_text(path: str | Path, text: str, *, errors: str = "replace") -> None:

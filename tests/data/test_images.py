@@ -63,18 +63,6 @@ def test_alpha_is_dropped_and_equal_channels_stay(tmp_path: Path) -> None:
     assert read_image(tmp_path / "gray3.png").shape == (5, 6, 3)
 
 
-def test_exif_orientation_is_ignored(tmp_path: Path) -> None:
-    path = tmp_path / "turned.jpg"
-    write_image(path, _random((8, 16, 3), "uint8"))
-    # An APP1 block saying "rotate by 90 degrees" (orientation 6) right after the start marker.
-    tiff = b"II*\x00\x08\x00\x00\x00" + struct.pack("<HHHII", 1, 0x0112, 3, 1, 6) + b"\0" * 4
-    block = b"Exif\x00\x00" + tiff
-    jpeg = path.read_bytes()
-    path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:])
-    assert cv2.imread(str(path)).shape[:2] == (16, 8), "the block must be a valid orientation"
-    assert read_image(path).shape[:2] == (8, 16)
-
-
 def test_non_ascii_path(tmp_path: Path) -> None:
     path = tmp_path / "夜の道 é" / "ночь.png"
     write_image(path, _random((4, 4), "uint8"))

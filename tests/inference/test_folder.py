@@ -26,10 +26,10 @@ def run(fuser: Fuser, tmp_path: Path, **options: Any) -> dict[str, Outcome]:
 def failing(real: Callable[..., Any], error: BaseException, culprit: str) -> Callable[..., Any]:
     """`real`, but it raises `error` where `culprit` is part of what it is given."""
 
-    def fail(*args: Any) -> Any:
+    def fail(*args: Any, **kwargs: Any) -> Any:
         if culprit in repr(args):
             raise error
-        return real(*args)
+        return real(*args, **kwargs)
 
     return fail
 

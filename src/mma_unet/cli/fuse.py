@@ -16,6 +16,7 @@ from mma_unet.cli.common import Precision, Runtime, check_writable, errors, say,
 from mma_unet.cli.fuse_video import VideoOptions, fuse_to_video, wants_video
 from mma_unet.cli.progress import Step, progress_bar
 from mma_unet.errors import InputError
+from mma_unet.files import kind_of
 
 if TYPE_CHECKING:
     from mma_unet.data import Pair
@@ -41,10 +42,16 @@ def fuse(
     ir_range: Annotated[
         IrRange, _input(help="auto stretches raw 14/16-bit thermal counts.")
     ] = IrRange.full,
+    page: Annotated[
+        int | None, _input(min=1, help="Page of TIFF files; default: the first.")
+    ] = None,
     out: Annotated[
         str, _output("--out", "-o", help="Fused image or video, or a folder for images.")
     ],
     gray: Annotated[bool, _output("--gray", help="Write the fused luminance only.")] = False,
+    strip: Annotated[
+        bool, _output("--strip", help="Leave out EXIF, ICC profile, dpi and GeoTIFF tags of VI.")
+    ] = False,
     format_: Annotated[
         str | None, _output("--format", help="png, jpg, tif, ...; default: that of VI.")
     ] = None,
@@ -113,7 +120,12 @@ def fuse(
         max_memory=max_memory,
         statistics=statistics.value,
         style=style,
+        page=page,
+        strip=strip,
     )
+    for source in (ir, vi):
+        if "://" not in source:
+            kind_of(source)  # refuses, in a sentence, what cannot even be looked at
     target = locate(out)
     if wants_video(ir, vi, target):
         if engine is Engine.ray:

@@ -29,7 +29,7 @@ from mma_unet.cli import (
     study,
     train,
 )
-from mma_unet.cli.common import Command, be_loud, errors, say
+from mma_unet.cli.common import Command, be_loud, errors, say, warn
 from mma_unet.errors import InputError
 
 _INTERRUPTED = 130
@@ -95,13 +95,18 @@ def run() -> None:
         message = f"[bold red]mma-unet:[/bold red] {escape(str(error))}"
         errors.print(message, highlight=False, soft_wrap=True)
         sys.exit(2)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        if error.filename is None:
+            raise
+        warn(f"mma-unet: {error.filename} cannot be used ({error.strerror}): check the path.")
+        sys.exit(2)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:
             errors.print("Interrupted; run the same command again to go on.")
         raise
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 An image in this package is a NumPy array: ``(H, W)`` for gray or ``(H, W, 3)`` for RGB, of dtype
 ``uint8``, ``uint16`` or ``float32``. Nothing here guesses: a file with three equal channels stays
-three channels, an alpha channel is dropped, and the EXIF orientation is ignored for infrared and
-visible files alike, because the two are registered pixel by pixel as stored.
+three channels. Infrared and visible files alike are turned upright by their EXIF or TIFF
+orientation; `read_photo` keeps what `read_image` drops: the alpha channel and the metadata.
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mma_unet.data.decode import IMAGE_SUFFIXES, decode
+from mma_unet.data.metadata import Metadata, add_metadata, read_metadata
 from mma_unet.data.storage import locate, read_bytes, write_atomically
 from mma_unet.errors import InputError
 
@@ -20,10 +23,12 @@ __all__ = [
     "BT601",
     "IMAGE_SUFFIXES",
     "WRITE_SUFFIXES",
+    "Photo",
     "from_float",
     "luminance",
     "read_eight_bit",
     "read_image",
+    "read_photo",
     "to_float",
     "write_image",
 ]
@@ -31,74 +36,80 @@ __all__ = [
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float32]
 
-IMAGE_SUFFIXES: tuple[str, ...] = (
-    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm",
-)  # fmt: skip
-"""File name endings, in lower case, that count as images when a folder is listed."""
-
 _DEEP_SUFFIXES = {"uint16": (".png", ".tif", ".tiff"), "float32": (".tif", ".tiff")}
 WRITE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 """Extensions that `write_image` takes; `.pgm` holds gray images only."""
 
+_ALPHA_SUFFIXES = (".png", ".tif", ".tiff", ".webp")
 _JPEG_QUALITY = 95
 BT601 = (0.299, 0.587, 0.114)
 """Weights of R, G and B in the luminance (ITU-R BT.601, full range)."""
 
 
-def read_image(path: str | Path) -> Array:
-    """Read one image as it is stored.
+@dataclass(frozen=True)
+class Photo:
+    """An image file with what it carries beside its colors.
+
+    Attributes:
+        pixels: As `read_image` gives them.
+        fourth: `(H, W)`, the channel beyond gray or RGB, if the file has one.
+        is_alpha: Whether the file calls that channel alpha.
+        metadata: EXIF, ICC profile, dpi and GeoTIFF tags.
+    """
+
+    pixels: Array
+    fourth: Array | None = None
+    is_alpha: bool = True
+    metadata: Metadata = field(default_factory=Metadata)
+
+    @property
+    def alpha(self) -> Array | None:
+        """`(H, W)`, how opaque each pixel is."""
+        return self.fourth if self.is_alpha else None
+
+
+def read_image(path: str | Path, *, page: int | None = None) -> Array:
+    """Read one image upright, and otherwise as it is stored.
 
     Args:
         path: An image file; any characters may stand in its name. Or an fsspec URL, or a place
             from `mma_unet.data.storage.locate`.
+        page: Which page of a TIFF file, from 1 on; the first by default, and a line of the log
+            says so if there are more.
 
     Returns:
         ``(H, W)`` gray or ``(H, W, 3)`` RGB; ``uint8``, ``uint16`` or ``float32``.
 
     Raises:
-        InputError: The file is missing, a folder, empty, unreadable, cut short, not an image, of
-            a sample type that is not supported, or holds NaN or infinity.
+        InputError: The file is missing, a folder, no regular file, empty, unreadable, cut short,
+            not an image, too large for the memory that is free, of a sample type that is not
+            supported, or holds NaN or infinity.
+    """
+    return read_photo(path, page=page).pixels
+
+
+def read_photo(path: str | Path, *, page: int | None = None, max_bytes: int | None = None) -> Photo:
+    """Read one image with its alpha channel and its metadata.
+
+    Args:
+        path: As for `read_image`.
+        page: As for `read_image`.
+        max_bytes: The most memory that decoding may take; what is free by default.
+
+    Raises:
+        InputError: What `read_image` raises.
     """
     path = locate(path) if isinstance(path, str) else path
     data = read_bytes(path)
-    if _is_cut_short(data):
-        raise InputError(f"{path} is cut short (its end is missing): copy or download it again.")
-    log_level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the sentence below does
-    try:
-        array: Array | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        array = None
-    finally:
-        cv2.utils.logging.setLogLevel(log_level)
-    if array is None or array.size == 0:
-        raise InputError(
-            f"{path} is not an image that can be read (it may be damaged): give a file in one of "
-            f"the formats {' '.join(IMAGE_SUFFIXES)}."
-        )
-    return _normalize(array, path)
+    found = decode(data, path, page=page, max_bytes=max_bytes)
+    metadata = read_metadata(data, found.turned)
+    return Photo(_normalize(found.pixels, path), found.fourth, found.is_alpha, metadata)
 
 
 def read_eight_bit(path: str | Path) -> Array:
     """As `read_image`, in `uint8`: 16 bits and floats in [0, 1] are rounded."""
     image = read_image(path)
     return image if image.dtype == np.uint8 else from_float(to_float(image, path), np.uint8)
-
-
-def _is_cut_short(raw: bytes) -> bool:
-    """Whether a JPEG or PNG stream lacks its end; OpenCV may fill the rest with gray."""
-    if raw.startswith(b"\x89PNG\r\n\x1a\n"):
-        return b"IEND" not in raw
-    if not raw.startswith(b"\xff\xd8\xff"):
-        return False
-    # Walk over the headers, which may hold a whole thumbnail, to the first scan.
-    place = 2
-    while place + 4 <= len(raw) and raw[place] == 0xFF:
-        if raw[place + 1] == 0xDA:
-            return b"\xff\xd9" not in raw[place:]
-        fill = raw[place + 1] == 0xFF
-        place += 1 if fill else 2 + int.from_bytes(raw[place + 2 : place + 4], "big")
-    return False
 
 
 def _normalize(array: Array, path: Path) -> Array:
@@ -108,23 +119,16 @@ def _normalize(array: Array, path: Path) -> Array:
         raise InputError(
             f"{path} holds {array.dtype} samples: convert it to 8-bit, 16-bit or 32-bit float."
         )
-    if array.ndim == 3:
-        if array.shape[2] == 1:
-            array = array[:, :, 0]
-        elif array.shape[2] == 3:
-            for top in range(0, len(array), 256):  # in place: a large image is held once
-                part = array[top : top + 256]
-                part[:] = cv2.cvtColor(part, cv2.COLOR_BGR2RGB)
-        elif array.shape[2] == 4:
-            array = array[:, :, 2::-1]
-        else:
-            raise InputError(f"{path} has {array.shape[2]} channels: convert it to gray or RGB.")
+    if array.ndim == 3 and array.shape[2] != 3:
+        raise InputError(f"{path} has {array.shape[2]} channels: convert it to gray or RGB.")
     if array.dtype == np.float32 and not np.isfinite(array).all():
         raise InputError(f"{path} holds NaN or infinite values: replace them with numbers.")
     return np.ascontiguousarray(array)
 
 
-def write_image(path: str | Path, array: Array) -> None:
+def write_image(
+    path: str | Path, array: Array, *, alpha: Array | None = None, metadata: Metadata | None = None
+) -> None:
     """Write one image atomically: the finished file appears under its name, or nothing does.
 
     The format follows the extension. JPEG is written with quality 95. Missing parent folders are
@@ -134,16 +138,27 @@ def write_image(path: str | Path, array: Array) -> None:
         path: Where to write: a path, an fsspec URL, or a place from `locate`.
         array: ``(H, W)``, ``(H, W, 1)`` or ``(H, W, 3)`` RGB; ``uint8``, ``uint16`` (PNG, TIFF)
             or ``float32`` (TIFF).
+        alpha: ``(H, W)`` of the same type, kept beside RGB by PNG, TIFF and WebP.
+        metadata: Put into the file as far as its format holds it.
 
     Raises:
         InputError: The extension is unknown, the format cannot hold the dtype, or the place
             cannot be written.
     """
     path = locate(path) if isinstance(path, str) else path
-    write_atomically(path, _encode(path, array).data)
+    if array.shape[2:] != (3,) or path.suffix.lower() not in _ALPHA_SUFFIXES:
+        alpha = None
+    encoded = _encode(path, array, alpha)
+    if not metadata and alpha is None:
+        write_atomically(path, encoded.data)
+        return
+    channels = 4 if alpha is not None else 3 if array.shape[2:] == (3,) else 1
+    write_atomically(
+        path, add_metadata(encoded.tobytes(), metadata or Metadata(), channels=channels)
+    )
 
 
-def _encode(path: Path, array: Array) -> npt.NDArray[np.uint8]:
+def _encode(path: Path, array: Array, alpha: Array | None) -> npt.NDArray[np.uint8]:
     suffix = path.suffix.lower()
     if suffix not in WRITE_SUFFIXES:
         raise InputError(
@@ -172,6 +187,10 @@ def _encode(path: Path, array: Array) -> npt.NDArray[np.uint8]:
     options: list[int] = []
     if suffix in (".jpg", ".jpeg"):
         options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    if alpha is not None:
+        array = np.dstack((array, alpha))
+        if suffix in (".tif", ".tiff"):  # Deflate, which needs no extra to be read
+            options = [cv2.IMWRITE_TIFF_COMPRESSION, 8]
     try:
         done, buffer = cv2.imencode(suffix, np.ascontiguousarray(array), options)
     except cv2.error as error:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mma_unet.data.images import IMAGE_SUFFIXES
-from mma_unet.data.storage import list_files, locate
+from mma_unet.data.storage import is_remote, list_files, locate
 from mma_unet.errors import InputError
+from mma_unet.files import kind_of
 
 __all__ = ["Pair", "Pairing", "find_pairs", "natural_key", "split_by_name"]
 
@@ -81,7 +82,7 @@ def find_pairs(ir: str | Path, vi: str | Path) -> Pairing:
     """
     ir, vi = (locate(place) if isinstance(place, str) else place for place in (ir, vi))
     for path in (ir, vi):
-        if not path.exists():
+        if not (path.exists() if is_remote(path) else kind_of(path)):
             raise InputError(f"{path} does not exist: check the path.")
     if ir.is_dir() != vi.is_dir():
         folder, file = (ir, vi) if ir.is_dir() else (vi, ir)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mma_unet.errors import InputError
-from mma_unet.files import part_beside, part_mark, replacing
+from mma_unet.files import kind_of, part_beside, part_mark, replacing
 
 __all__ = [
     "is_remote",
@@ -42,8 +42,8 @@ def locate(text: str | os.PathLike[str]) -> Path:
         A `Path`; for URLs other than `file://` a `UPath`, typed as a `Path`.
 
     Raises:
-        InputError: A package for the URL is not installed, its protocol is unknown, or its store
-            does not answer.
+        InputError: The path cannot be looked at (see `mma_unet.files.kind_of`), a package for the
+            URL is not installed, its protocol is unknown, or its store does not answer.
 
     Example:
         >>> locate("file:///data/a.png").as_posix(), locate("a//b.png").as_posix()
@@ -52,8 +52,10 @@ def locate(text: str | os.PathLike[str]) -> Path:
     text = os.fspath(text)
     protocol, mark, rest = text.partition("://")
     if not mark or not re.fullmatch(r"[A-Za-z][\w+.\-]*", protocol):
+        kind_of(text)
         return Path(text)
     if protocol == "file":
+        kind_of(rest)
         return Path(rest)
     try:
         from upath import UPath
@@ -84,11 +86,16 @@ def read_bytes(path: Path) -> bytes:
     """The whole content of a file.
 
     Raises:
-        InputError: The file is missing, a folder, empty or unreadable.
+        InputError: The file is missing, a folder, no regular file, empty or unreadable.
     """
-    if not is_remote(path) and path.is_dir():
-        raise InputError(f"{path} is a folder where an image file is needed: name a file in it.")
+    kind = None if is_remote(path) else kind_of(path)
+    if kind == "special":
+        raise InputError(
+            f"{path} is a named pipe, a device or a socket, which is not read: give a regular file."
+        )
     try:
+        if kind == "folder":
+            raise IsADirectoryError
         data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: check the path.") from None
@@ -119,8 +126,11 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
         if is_remote(path):
             _put(path, bytes(data))
             return
-        if path.is_dir():
+        kind = kind_of(path)
+        if kind == "folder":
             raise InputError(f"{path} is a folder: give the output a file name.")
+        if kind == "special":
+            raise InputError(f"{path} is a named pipe or a device: give the output a file name.")
         with replacing(path) as part:
             part.write_bytes(data)
     except InputError:
@@ -149,13 +159,16 @@ def _put(path: Path, data: bytes) -> None:
 
 
 def size(path: Path) -> int | None:
-    """Bytes of a file; None if there is none.
+    """Bytes of a regular file; None if there is none.
 
     Raises:
         InputError: The place cannot be looked at.
     """
     try:
-        return path.stat().st_size if path.is_file() else None
+        there = path.is_file() if is_remote(path) else kind_of(path) == "file"
+        return path.stat().st_size if there else None
+    except InputError:
+        raise
     except Exception as error:
         _refuse_own_fault(path, error)
         raise InputError(
@@ -166,7 +179,9 @@ def size(path: Path) -> int | None:
 def list_files(folder: Path) -> dict[str, int | None]:
     """Names and sizes in bytes of the files in a folder, by one listing; empty if it is not there.
 
-    A size is None where the store does not tell it.
+    A size is None where the store does not tell it, and for what is named like a file but cannot
+    be looked at or is none (a link that loops or leads nowhere, a named pipe): whoever reads it is
+    told which.
 
     Raises:
         InputError: The folder cannot be listed.
@@ -185,8 +200,8 @@ def list_files(folder: Path) -> dict[str, int | None]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):  # removed in this moment
-                    if entry.is_file():
-                        sizes[entry.name] = entry.stat().st_size
+                    if not _is_folder(entry):
+                        sizes[entry.name] = _size_of(entry)
         return sizes
     except (FileNotFoundError, NotADirectoryError):
         return {}
@@ -195,6 +210,22 @@ def list_files(folder: Path) -> dict[str, int | None]:
         raise InputError(
             f"{folder} cannot be listed ({_reason(error)}): check its permissions."
         ) from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _size_of(entry: os.DirEntry[str]) -> int | None:
+    try:
+        return entry.stat().st_size if entry.is_file() else None
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return None
 
 
 def remove_leftovers(targets: Iterable[Path]) -> int:

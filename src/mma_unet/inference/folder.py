@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mma_unet.data import Pair, write_image
-from mma_unet.data.storage import size
+from mma_unet.data.storage import is_remote, size
 from mma_unet.errors import InputError
 from mma_unet.inference.fuser import Fuser
 from mma_unet.inference.sources import Source
@@ -54,8 +55,13 @@ def plan(pairs: Sequence[Pair], out: Path, suffix: str | None = None) -> list[Ta
 def refuse_source(target: Path, pair: Pair) -> None:
     """Raise an `InputError` if `target` is one of the source images of `pair`."""
     for source in (pair.ir, pair.vi):
-        if target.resolve() == source.resolve():
+        if _real(target) == _real(source):
             raise InputError(f"{target} is a source image: choose another output for -o")
+
+
+def _real(place: Path) -> object:
+    """Where a place is, without links; never an error, also of a link that loops."""
+    return place.resolve() if is_remote(place) else os.path.realpath(place)
 
 
 def fuse_files(
@@ -81,7 +87,12 @@ def fuse_files(
     fuser.expect(len(tasks))
     waiting: list[Task] = []
     for task in tasks:
-        if not overwrite and size(task.target):
+        try:
+            done = not overwrite and size(task.target)
+        except InputError as error:
+            yield _failed(task, error)
+            continue
+        if done:
             yield Outcome(task, "skipped")
         else:
             waiting.append(task)
@@ -107,11 +118,11 @@ def _fuse(fuser: Fuser, ready: list[tuple[Task, tuple[Source, Source]]]) -> Iter
         for item in ready:
             yield from _fuse(fuser, [item])
         return
-    tasks = [task for task, _ in ready]
+    kept = [(task, vi.alpha, None if fuser.strip else vi.metadata) for task, (_, vi) in ready]
     ready.clear()  # large sources are not held while the result is encoded
-    for task, image in zip(tasks, results, strict=True):
+    for (task, alpha, metadata), image in zip(kept, results, strict=True):
         try:
-            write_image(task.target, np.asarray(image))
+            write_image(task.target, np.asarray(image), alpha=alpha, metadata=metadata)
         except Exception as error:
             yield _failed(task, error)
         else:
@@ -123,5 +134,7 @@ def _failed(task: Task, error: Exception) -> Outcome:
     if isinstance(error, InputError):
         return Outcome(task, "failed", str(error))
     line = str(error).split("\n", 1)[0].strip()
+    if isinstance(error, MemoryError):
+        line = "not enough memory for this pair; set --max-memory or free some"
     what = f"{type(error).__name__}: {line}" if line else type(error).__name__
     return Outcome(task, "failed", f"{task.pair.vi} could not be fused ({what})")

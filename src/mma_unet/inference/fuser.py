@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -15,12 +15,12 @@ from mma_unet.allocator import release_memory
 from mma_unet.errors import InputError
 from mma_unet.inference.canvas import Canvas
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
-from mma_unet.inference.memory import memory_budget, parse_memory
+from mma_unet.inference.memory import memory_budget, parse_memory, reading_budget
 from mma_unet.inference.runtimes import choose
 from mma_unet.inference.runtimes.base import Runtime
 from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
-from mma_unet.inference.sources import IR_RANGES, Fused, Image, Source, read_source
+from mma_unet.inference.sources import IR_RANGES, Fused, Image, Source, read_pair
 from mma_unet.inference.tiling import STATISTICS, fuse_tiles
 from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model, run_padded
 
@@ -35,8 +35,7 @@ class Fuser:
 
     Args:
         model: Shipped weights by name, the path of a weights file or of an `.onnx` or `.xml` file
-            that `mma-unet export` wrote, or a network (of which a copy is used, in evaluation mode
-            and with batch norm folded).
+            that `mma-unet export` wrote, or a network (copied, for evaluation, batch norm folded).
         device: `"auto"` (CUDA if there is one), `"cpu"`, `"cuda"`, `"cuda:1"`, ...
         runtime: `"torch"`, `"onnxruntime"`, `"openvino"`, or `"auto"`: PyTorch, and OpenVINO where
             it is installed, on the CPU, for many pairs: see `expect`.
@@ -53,6 +52,8 @@ class Fuser:
             free may be taken. Images too large for it are fused in tiles.
         statistics: For tiles, `"exact"` or `"reduced"` (docs/large-images.md).
         style: From 0, natural, to 1, thermal: hot targets first; see `load_model`.
+        page: Which page of TIFF files, from 1 on; the first by default.
+        strip: Leave EXIF, ICC profile, dpi and GeoTIFF tags of VI out of the files of `fuse_files`.
 
     Attributes:
         on_tile: Called with the tiles done and the tiles in all while one image is fused in tiles.
@@ -63,8 +64,7 @@ class Fuser:
 
     Example:
         >>> import numpy as np
-        >>> ir = np.zeros((48, 70), np.uint8)
-        >>> vi = np.zeros((48, 70, 3), np.uint8)
+        >>> ir, vi = np.zeros((48, 70), np.uint8), np.zeros((48, 70, 3), np.uint8)
         >>> Fuser("tiny")(ir, vi).shape
         (48, 70, 3)
     """
@@ -83,6 +83,8 @@ class Fuser:
         max_memory: str | int | None = None,
         statistics: str = "exact",
         style: float = 0.0,
+        page: int | None = None,
+        strip: bool = False,
     ) -> None:
         self.device = choose.choose_device(device)
         self._model: MMAUNet | Exported
@@ -97,6 +99,7 @@ class Fuser:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, not {threads}")
         self._wanted, self._threads, self._pairs = runtime, threads, 1
+        self.page, self.strip = page, strip
         first = choose.choose_runtime(runtime, self.device, self._model)
         self.precision = choose.choose_precision(precision, first, self.device, self._model)
         self.config, self._able = self._model.config, self._model.describe()
@@ -179,11 +182,8 @@ class Fuser:
 
     def read(self, ir: Image, vi: Image) -> tuple[Source, Source]:
         """Read and check one pair; see `__call__` for what it takes and raises."""
-        pair = read_source(ir, "ir", stretch=self.ir_range == "auto"), read_source(vi, "vi")
-        if pair[0].size != pair[1].size:
-            sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)
-            raise InputError(f"{sizes} pixels: register or resize them to one size")
-        return pair
+        limit = partial(reading_budget, self.max_memory, self.device)
+        return read_pair(ir, vi, stretch=self.ir_range == "auto", page=self.page, limit=limit)
 
     def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Fuse pairs that `read` has returned."""

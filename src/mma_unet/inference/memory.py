@@ -9,7 +9,7 @@ import torch
 from mma_unet.errors import InputError
 from mma_unet.machine import available_memory, resident_memory
 
-__all__ = ["memory_budget", "parse_memory"]
+__all__ = ["memory_budget", "parse_memory", "reading_budget"]
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -49,6 +49,16 @@ def memory_budget(limit: int | None, device: torch.device) -> int:
     if device.type == "cuda":
         return limit - torch.cuda.memory_allocated(device)
     return limit - resident_memory()
+
+
+def reading_budget(limit: int | None, device: torch.device) -> int | None:
+    """Bytes of memory that decoding one file may take; None for what is free.
+
+    Args:
+        limit: As for `memory_budget`; on a GPU it does not count for reading.
+        device: Where the network runs.
+    """
+    return None if limit is None or device.type == "cuda" else limit - resident_memory()
 
 
 def _free_on_cuda(device: torch.device) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
@@ -15,15 +16,25 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mma_unet.data import read_image, to_float
-from mma_unet.data.images import BT601
+from mma_unet.data import to_float
+from mma_unet.data.images import BT601, read_photo
+from mma_unet.data.metadata import Metadata
 from mma_unet.data.storage import is_remote, locate
 from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
-__all__ = ["IR_RANGES", "Array", "Fused", "Image", "Source", "luminance", "read_source"]
+__all__ = [
+    "IR_RANGES",
+    "Array",
+    "Fused",
+    "Image",
+    "Source",
+    "luminance",
+    "read_pair",
+    "read_source",
+]
 
 Array: TypeAlias = npt.NDArray[Any]
 Image: TypeAlias = "str | os.PathLike[str] | Array | Tensor | PILImage"
@@ -48,6 +59,8 @@ class Source:
         stretch: The two sample values that become 0 and 1; None for the range of the type.
         like: The tensor or Pillow image it came as, if it did: the result is one too.
         was_flat: Whether it came without a channel axis.
+        alpha: `(H, W)`, the alpha channel of the file that it is.
+        metadata: What that file carries beside its pixels.
     """
 
     name: str
@@ -56,6 +69,8 @@ class Source:
     stretch: tuple[float, float] | None
     like: Tensor | PILImage | None
     was_flat: bool
+    alpha: Array | None = None
+    metadata: Metadata | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -97,7 +112,14 @@ class Source:
         return torch.from_numpy(gray)[None].div_(255)
 
 
-def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
+def read_source(
+    image: Image,
+    name: str,
+    *,
+    stretch: bool = False,
+    page: int | None = None,
+    max_bytes: int | None = None,
+) -> Source:
     """Read and check one source image.
 
     Args:
@@ -105,6 +127,8 @@ def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
         name: What to call one that is no file in an error, e.g. `"ir"`.
         stretch: Map the 0.1 % to 99.9 % quantiles of the samples to [0, 1], as raw thermal counts
             need.
+        page: Which page of a TIFF file, from 1 on.
+        max_bytes: The most memory that decoding a file may take; what is free by default.
 
     Raises:
         InputError: If the image cannot be read, has another shape or sample type, lies outside
@@ -113,10 +137,13 @@ def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
     if isinstance(image, Tensor):
         return _from_tensor(image, name, stretch)
     like: PILImage | None = None
+    alpha, metadata = None, None
     if isinstance(image, (str, os.PathLike)) or is_remote(image):
         place = locate(image) if isinstance(image, str) else cast(Path, image)
         name = str(place)
-        array: Array = read_image(place)
+        photo = read_photo(place, page=page, max_bytes=max_bytes)
+        array: Array = photo.pixels
+        alpha, metadata = photo.alpha, photo.metadata
     else:
         like = image if _is_pillow(image) else None
         array = np.asarray(image) if like is None else _pillow_array(like)
@@ -124,7 +151,26 @@ def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:
         raise InputError(f"{name} has shape {array.shape}: give (H, W) or (H, W, 3)")
     array = array[..., :3] if array.ndim == 3 else array  # as in files, alpha is dropped
     planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
-    return _source(planes, name, stretch, like=like, was_flat=array.ndim == 2)
+    source = _source(planes, name, stretch, like=like, was_flat=array.ndim == 2)
+    return replace(source, alpha=alpha, metadata=metadata)
+
+
+def read_pair(
+    ir: Image, vi: Image, *, stretch: bool, page: int | None, limit: Callable[[], int | None]
+) -> tuple[Source, Source]:
+    """Read and check a pair; `limit` tells before each how much memory decoding may take.
+
+    Raises:
+        InputError: What `read_source` raises, or the two differ in height or width.
+    """
+    pair = (
+        read_source(ir, "ir", stretch=stretch, page=page, max_bytes=limit()),
+        read_source(vi, "vi", page=page, max_bytes=limit()),
+    )
+    if pair[0].size != pair[1].size:
+        sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)
+        raise InputError(f"{sizes} pixels: register or resize them to one size")
+    return pair
 
 
 def _is_pillow(image: object) -> TypeGuard[PILImage]:
