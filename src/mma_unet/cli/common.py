@@ -18,7 +18,8 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from mma_unet.errors import InputError
-from mma_unet.files import part_beside, printable, probe
+from mma_unet.files import printable, probe
+from mma_unet.parts import part_beside
 
 console = Console()
 errors = Console(stderr=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mma_unet.cli.common import say, warn
 from mma_unet.cli.progress import progress_bar
 from mma_unet.errors import InputError
+from mma_unet.parts import sweep
 
 if TYPE_CHECKING:
     from mma_unet.data.video import FrameSource
@@ -62,6 +63,7 @@ def fuse_to_video(
     for source in (ir, vi):
         if Path(source).exists() and Path(source).resolve() == target.resolve():
             raise InputError(f"{target} is a source video: choose another output for -o")
+    sweep(target)
     if not options.overwrite and target.is_file() and target.stat().st_size:
         say(f"{target} was done before (--overwrite fuses it again)")
         return

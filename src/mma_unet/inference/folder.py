@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from mma_unet.data import Pair, write_image
-from mma_unet.data.storage import size
+from mma_unet.data.storage import is_remote, size
 from mma_unet.errors import InputError
 from mma_unet.inference.fuser import Fuser
 from mma_unet.inference.sources import Source
+from mma_unet.parts import sweep
 
 __all__ = ["Outcome", "Task", "fuse_files", "plan", "refuse_source"]
 
@@ -81,6 +82,8 @@ def fuse_files(
     fuser.expect(len(tasks))
     waiting: list[Task] = []
     for task in tasks:
+        if not is_remote(task.target):
+            sweep(task.target)
         if not overwrite and size(task.target):
             yield Outcome(task, "skipped")
         else:
