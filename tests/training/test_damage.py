@@ -98,7 +98,9 @@ def test_the_chosen_pairing(tmp_path: Path, text: str) -> None:
         read_choice(path, CONFIG)
 
 
-@pytest.mark.parametrize("text", ["", "loss\n1\n", "epoch,loss\n1.5,2\n", "epoch,loss\n1\n", "\0"])
+@pytest.mark.parametrize(
+    "text", ["", "loss\n1\n", "epoch,loss\n1.5,2\n", "epoch,loss\n1\n", "\0\n\0\n"]
+)
 def test_the_learning_curve(tmp_path: Path, text: str) -> None:
     path = tmp_path / "curve.csv"
     path.write_text(text)
