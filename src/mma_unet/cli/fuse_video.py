@@ -9,6 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from mma_unet.cli.common import say, warn
 from mma_unet.cli.progress import progress_bar
 from mma_unet.errors import InputError
@@ -53,6 +55,8 @@ def fuse_to_video(
 ) -> None:
     """Fuse two videos, two cameras or two sequences of images, and report speed and flicker.
 
+    A source that ends too early is told at the end, with exit code 1.
+
     Raises:
         InputError: If a source cannot be read or the target cannot be written.
     """
@@ -84,6 +88,9 @@ def fuse_to_video(
                 on_frame=lambda done: step("Fusing", done, total),
             )
     _report(result, target)
+    if result.shortfall:
+        warn(result.shortfall, style="bold red")
+        raise typer.Exit(1)
 
 
 def _is_pattern(source: str) -> bool:

@@ -146,7 +146,12 @@ class _Sound:
     """The first audio stream of a file, copied in step with the picture."""
 
     def __init__(self, source: str) -> None:
-        self._file: InputContainer = av.open(source)
+        try:
+            self._file: InputContainer = av.open(source)
+        except (FFmpegError, OSError) as error:
+            raise InputError(
+                f"{source}: its sound cannot be read; leave it out with --no-audio"
+            ) from error
         self._stream: AudioStream | None = next(iter(self._file.streams.audio), None)
         picture = next(iter(self._file.streams.video), None)
         self._start = Fraction(0)
@@ -168,7 +173,7 @@ class _Sound:
             )
         self._copy = out.add_stream_from_template(self._stream)
         self._packets = iter(self._file.demux(self._stream))
-        self._waiting = next(self._packets, None)
+        self._waiting = self._next()
 
     def copy(self, out: OutputContainer, until: Fraction) -> None:
         """Copy the packets that begin before `until` seconds after the first frame."""
@@ -183,7 +188,14 @@ class _Sound:
                 if packet.pts >= 0 or shift == 0:  # priming stands before the start
                     packet.stream = self._copy
                     out.mux(packet)
-            self._waiting = next(self._packets, None)
+            self._waiting = self._next()
+
+    def _next(self) -> Any:
+        """The next packet; None at the end, also where a damaged file ends."""
+        try:
+            return next(self._packets, None)
+        except FFmpegError:
+            return None
 
     def close(self) -> None:
         """Release the file."""
