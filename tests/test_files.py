@@ -9,7 +9,15 @@ import pytest
 from mma_unet import files
 from mma_unet.cli.common import check_writable
 from mma_unet.errors import InputError
-from mma_unet.files import check_target, probe, probe_target, replacing, write_text
+from mma_unet.files import (
+    check_target,
+    parse_json,
+    printable,
+    probe,
+    probe_target,
+    replacing,
+    write_text,
+)
 
 
 def test_the_finished_file_replaces_the_old_one(tmp_path: Path) -> None:
@@ -77,3 +85,25 @@ def test_a_place_that_takes_no_file_is_told_in_one_sentence(
         probe_target(tmp_path / "a.txt")
     with pytest.raises(InputError, match=r": cannot write there \(Read-only .*another folder for"):
         check_writable(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("赤外線 é ñ 👨‍👩‍👧 a.png", "赤外線 é ñ 👨‍👩‍👧 a.png"),
+        ("a\x1b[31mb\x07.png", r"a\x1b[31mb\x07.png"),
+        ("a\nmma-unet: b\r\t", r"a\nmma-unet: b\r\t"),
+        ("\x9b2J\u2028", r"\x9b2J\u2028"),
+        ("gnp.\u202eexe", r"gnp.\u202eexe"),
+        ("b\udcff", "b?"),
+    ],
+)
+def test_names_do_nothing_to_the_terminal(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 10**5, '{"a": ' * 10**5, "1" * 10**5])
+def test_json_that_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(text)
+    assert parse_json('{"a": [1]}') == {"a": [1]}

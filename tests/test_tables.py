@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,3 +92,46 @@ def test_markdown_aligns_text_and_numbers() -> None:
         "| x | y | 1.5 |",
     ]
     assert tables.markdown(["a"], []) == "| a |\n| --- |"
+
+
+def test_what_a_spreadsheet_would_take_for_a_formula(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    marked = {
+        "=1+1": "'=1+1", "+x": "'+x", "-a.png": "'-a.png", "@SUM(A1)": "'@SUM(A1)",
+        "\t=1": "'\t=1", "\r=1": "'\r=1", "'=1": "''=1", "''-x": "'''-x",
+    }  # fmt: skip
+    same = ["'quoted'", "'", "", "a=b", "-0.5", "+3", "-inf", "-1e-05", "5"]
+    words = [*marked, *same]
+    tables.write_table(path, ["=name", "value"], [[word, -1.5] for word in words])
+    header, rows = tables.read_table(path)
+    assert header == ["=name", "value"]
+    assert [row[0] for row in rows] == words
+    with path.open(newline="", encoding="utf-8") as file:
+        raw = list(csv.reader(file))
+    assert raw[0][0] == "'=name"
+    assert [row[0] for row in raw[1:]] == [*marked.values(), *same]
+    assert {row[1] for row in raw[1:]} == {"-1.5"}
+
+
+def test_names_in_records_come_back(tmp_path: Path) -> None:
+    points = [Point("=a", -1, -0.5), Point("-", 1, float("-inf"))]
+    tables.write_records(tmp_path / "p.csv", Point, points, digits=17)
+    assert tables.read_records(tmp_path / "p.csv", Point, "") == points
+
+
+@pytest.mark.parametrize(
+    "text", ["a|b", "*x*", "_x_", "[x](y)", "<b>", "`x`", "# x", "a\\", "![x](y)", "\x1b[2J\nx"]
+)
+def test_what_is_not_markup_is_escaped(text: str) -> None:
+    shown = tables.escaped(text)
+    assert "\n" not in shown
+    assert "\x1b" not in shown
+    assert not set("\\`*_[]<>|#") & set(re.sub(r"\\(.)", "", shown))
+    line = tables.markdown(["h"], [[shown]]).splitlines()[2]
+    assert re.sub(r"\\\|", "", line).count("|") == 2
+
+
+def test_a_bar_or_a_line_break_does_not_end_a_cell() -> None:
+    assert tables.markdown(["a"], [["x|y"], ["u\nv"], ["**b**"]]).splitlines()[2:] == [
+        r"| x\|y |", r"| u\nv |", "| **b** |",
+    ]  # fmt: skip

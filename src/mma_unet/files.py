@@ -1,30 +1,34 @@
-"""Writing files: the finished file appears under its name, or nothing does."""
+"""Writing files: the finished file appears under its name, or nothing does.
+
+See also: `mma_unet.parts`, what a file is until it is finished.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import os
-import secrets
+import json
 import stat
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mma_unet.errors import InputError
+from mma_unet.parts import Part, part_beside
 
 __all__ = [
     "check_target",
     "kind_of",
-    "part_beside",
-    "part_mark",
+    "parse_json",
     "printable",
     "probe",
     "probe_target",
     "replacing",
     "write_text",
 ]
+
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @contextlib.contextmanager
@@ -38,32 +42,17 @@ def replacing(path: Path) -> Iterator[Path]:
         path: Where the finished file goes.
 
     Yields:
-        The path to write to. Its name does not end as that of `path` does, so a writer that goes
-        by the extension must be told the format.
+        The path to write to, see `Part`; an empty file is there already.
 
     Raises:
         OSError: The place cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_beside(path)
+    part = Part(path)
     try:
-        yield part
-        part.replace(path)
+        yield part.path
+        part.finish()
     finally:
-        part.unlink(missing_ok=True)
-
-
-def part_beside(path: Path) -> Path:
-    """A new hidden file to write before it becomes `path`: `part_mark`, then a random number.
-
-    The length of its name does not depend on that of `path`.
-    """
-    return path.with_name(f"{part_mark(path.name)}-{secrets.token_hex(8)}.part")
-
-
-def part_mark(name: str) -> str:
-    """What the name of every `.part` file for a file `name` begins with, up to its last `-`."""
-    return "." + hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+        part.drop()
 
 
 def probe(folder: Path) -> None:
@@ -162,13 +151,37 @@ def write_text(path: str | Path, text: str, *, errors: str = "replace") -> None:
 
 
 def printable(text: str) -> str:
-    r"""Text that every stream can show: bytes of file names that are no UTF-8 become `?`.
+    r"""Text that every stream can show, in one line and with no power over the terminal.
+
+    Bytes of file names that are no UTF-8 become `?`; control characters (escape sequences and line
+    breaks among them) and those that turn the direction of writing are spelled out.
 
     Example:
-        >>> printable("b\udcff.png")
-        'b?.png'
+        >>> print(printable("b\udcff.png"), printable("\x1b[2J\n"))
+        b?.png \x1b[2J\n
     """
-    return text.encode("utf-8", "replace").decode("utf-8")
+    if text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode() if _is_harmful(char) else char
+        for char in text.encode("utf-8", "replace").decode("utf-8")
+    )
+
+
+def _is_harmful(char: str) -> bool:
+    return char in _BIDI or unicodedata.category(char) in ("Cc", "Zl", "Zp")
+
+
+def parse_json(text: str) -> Any:
+    """JSON that may be damaged or made to do harm.
+
+    Raises:
+        ValueError: It is not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _nearest_parent(path: Path) -> Path:

@@ -1,21 +1,25 @@
 """Tables in and out: CSV files as rows, mappings or dataclass records; Markdown.
 
 Files are UTF-8 with a header and written whole. Names of files that are no UTF-8 keep their bytes.
+A cell of text that a spreadsheet would take for a formula is written with an apostrophe before it,
+which is how one says "text" there, and read without it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mma_unet.errors import InputError
-from mma_unet.files import write_text
+from mma_unet.files import printable, write_text
 
 __all__ = [
+    "escaped",
     "markdown",
     "read_records",
     "read_rows",
@@ -27,6 +31,7 @@ __all__ = [
 
 T = TypeVar("T")
 
+_FORMULA = frozenset("=+-@\t\r\n")
 _CONVERT: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
 
 
@@ -43,7 +48,7 @@ def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
         raise InputError(f"{path} cannot be read as a CSV table ({error}).") from None
     if any(len(row) != len(header) for row in rows):
         raise InputError(f"{path} is not a CSV table: its rows differ in length.")
-    return header, rows
+    return [_unmarked(name) for name in header], [[_unmarked(c) for c in row] for row in rows]
 
 
 def write_table(
@@ -65,12 +70,14 @@ def write_table(
         InputError: The place cannot be written.
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow(
-            f"{cell:.{digits}g}" if digits and isinstance(cell, float) else cell for cell in row
-        )
+    for row in (header, *rows):
+        cells = [
+            f"{cell:.{digits}g}" if digits and isinstance(cell, float) else _marked(cell)
+            for cell in row
+        ]
+        # A carriage return alone is quoted from Python 3.13 on only.
+        quoting = csv.QUOTE_ALL if any("\r" in str(cell) for cell in cells) else csv.QUOTE_MINIMAL
+        csv.writer(buffer, lineterminator="\n", quoting=quoting).writerow(cells)
     write_text(path, buffer.getvalue(), errors="surrogateescape")
 
 
@@ -119,12 +126,38 @@ def write_records(path: Path, kind: type[T], records: Iterable[T], digits: int) 
     write_table(path, names, map(astuple, records), digits=digits)  # type: ignore[arg-type]
 
 
+def _marked(cell: object) -> object:
+    """Text that begins like a formula with an apostrophe before it; numbers as they are."""
+    if not isinstance(cell, str) or cell.lstrip("'")[:1] not in _FORMULA:
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def _unmarked(cell: str) -> str:
+    marked = cell.startswith("'") and cell.lstrip("'")[:1] in _FORMULA
+    return cell[1:] if marked else cell
+
+
+def escaped(text: str) -> str:
+    r"""Text as it is to be read in Markdown: whatever would be markup, links or HTML is escaped.
+
+    Example:
+        >>> print(escaped("a_b | <b>*x*</b>"))
+        a\_b \| \<b\>\*x\*\</b\>
+    """
+    return re.sub(r"([\\`*_\[\]<>|#~$])", r"\\\1", printable(text))
+
+
 def markdown(header: Sequence[str], rows: Iterable[Sequence[object]], *, left: int = 1) -> str:
     """A Markdown table, without a line break at its end.
 
     Args:
         header: Names of the columns.
-        rows: The cells, as many in each row.
+        rows: The cells, as many in each row; they may hold Markdown, see `escaped`.
         left: How many of the first columns hold text; the others are aligned as numbers.
 
     Example:
@@ -134,4 +167,10 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[object]], *, left: i
         | tiny | 31 |
     """
     rule = ["---" if column < left else "---:" for column in range(len(header))]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (header, rule, *rows))
+    lines = (" | ".join(_cell(cell) for cell in row) for row in (header, rule, *rows))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    """A cell that does not end before its time."""
+    return re.sub(r"(?<!\\)\|", r"\|", printable(str(value)))

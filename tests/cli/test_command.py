@@ -213,3 +213,84 @@ def test_a_command_writes_its_progress_plainly(tmp_path: Path) -> None:
     result = mma_unet("evaluate", ir, vi, vi, "--suite", "psnr")
     assert result.returncode == 0, result.stderr
     assert result.stderr.splitlines() == ["Scoring: 2 of 2"]
+
+
+HOSTILE = ":smile: [bold]x[/bold] \x1b[2J\x07\nmma-unet: y"
+SHOWN = r":smile: [bold]x[/bold] \x1b[2J\x07\nmma-unet: y"
+
+
+def test_names_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO) -> None:
+    stream = io.StringIO()
+    for name in ("console", "errors"):
+        monkeypatch.setattr(common, name, Console(file=stream, width=200))
+    common.say(HOSTILE)
+    common.warn(HOSTILE)
+    common.show([HOSTILE], [[HOSTILE]], HOSTILE, HOSTILE)
+    assert stream.getvalue().count(SHOWN) == 6
+    with progress.progress_bar() as step:
+        step(HOSTILE, 2, 2)
+    assert stderr.getvalue() == f"{SHOWN}: 2 of 2\n"
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "%s", (HOSTILE,), None)
+    assert "\x1b" not in common._Printable().format(record)
+
+
+@pytest.mark.parametrize("stderr", [True], indirect=True)
+def test_names_are_shown_as_they_are_in_a_bar(stderr: io.StringIO) -> None:
+    with progress.progress_bar() as step:
+        step(HOSTILE, 1, 2)
+    assert "[2J" in stderr.getvalue()
+    assert "\x1b[2J" not in stderr.getvalue()
+    assert ":smile:" in stderr.getvalue()
+
+
+def python(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mma_unet", *map(str, words)]
+    return subprocess.run(command, text=True, timeout=200, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def test_a_wrong_name_on_the_terminal_is_shown_as_it_is() -> None:
+    result = python("models", "a:smile:[red]\x1b[2J/x", capture_output=True)
+    assert result.returncode == 2
+    assert r"a:smile:[red]\x1b[2J/x" in result.stderr
+
+
+@pytest.mark.parametrize("closed", ["closed", "full", "pipe", "ascii"])
+def test_output_that_cannot_be_shown_is_no_traceback(
+    tmp_path: Path, weights: Path, closed: str
+) -> None:
+    ir, vi = make_pairs(tmp_path, ["é"], (48, 48))
+    out = tmp_path / "o" / "x.png"
+    words = ("fuse", ir / "é.png", vi / "é.png", "-o", out, "-m", weights, "--device", "cpu")
+    options: dict[str, object] = {"stderr": subprocess.PIPE}
+    if closed == "closed":
+        options["preexec_fn"] = lambda: (os.close(1), os.close(0))
+    elif closed == "full":
+        if not Path("/dev/full").exists():
+            pytest.skip("needs /dev/full")
+        options["stdout"] = Path("/dev/full").open("w")  # noqa: SIM115
+    elif closed == "pipe":
+        read, write = os.pipe()
+        os.close(read)
+        options["stdout"] = write
+    else:
+        options |= {"stdout": subprocess.PIPE, "env": os.environ | {"PYTHONIOENCODING": "ascii"}}
+    result = python(*words, **options)
+    assert out.stat().st_size
+    assert [path.name for path in out.parent.iterdir()] == ["x.png"]
+    assert "Traceback" not in result.stderr
+    assert "Exception" not in result.stderr
+    assert result.returncode == {"closed": 0, "full": 1, "pipe": 1, "ascii": 0}[closed]
+    sentence = "mma-unet: standard output cannot be written (No space left on device)"
+    assert result.stderr.strip() == (sentence if closed == "full" else "")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["models", "tiny"]])
+def test_other_output_that_cannot_be_shown(words: list[str]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with Path("/dev/full").open("w") as full:
+        result = python(*words, stdout=full, stderr=subprocess.PIPE)
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        "mma-unet: standard output cannot be written (No space left on device)"
+    ]

@@ -38,7 +38,9 @@ def test_two_videos_of_other_rate_and_length_with_sound(tmp_path: Path, weights:
     out = tmp_path / "out" / "fused.mp4"
     args = ("fuse", ir, vi, "-o", out, "--model", weights)
     result = run(*args)
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 1, result.stderr
+    assert "ir.mkv ends before" in result.stderr
+    assert "20 of 24 frames were fused" in result.stderr
     assert "Fused 20 frames" in result.stdout
     assert "fps" in result.stdout
     assert "Flicker" in result.stdout
@@ -47,7 +49,7 @@ def test_two_videos_of_other_rate_and_length_with_sound(tmp_path: Path, weights:
     assert [p.name for p in out.parent.iterdir()] == ["fused.mp4"]
     assert "done before" in run(*args).stdout
     silent = run(*args, "--overwrite", "--no-audio", "--gray", "--no-steady")
-    assert silent.returncode == 0, silent.stderr
+    assert silent.returncode == 1, silent.stderr
     with av.open(str(out)) as file:
         assert not file.streams.audio
 
@@ -113,3 +115,17 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, weights: Path) -> None:
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert not list(out.parent.iterdir())
+
+
+def test_a_video_cut_in_half_is_fused_as_far_as_it_goes(tmp_path: Path, weights: Path) -> None:
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(30)]
+    ir = write_video(tmp_path / "ir.mkv", frames, rate=Fraction(25))
+    vi = write_video(tmp_path / "vi.mkv", frames, rate=Fraction(25), sound=True)
+    vi.write_bytes(vi.read_bytes()[: vi.stat().st_size // 2])
+    out = tmp_path / "o" / "x.mkv"
+    result = run("fuse", ir, vi, "-o", out, "-m", weights)
+    assert result.returncode == 1, (result.stdout, result.stderr)
+    count = len(frame_times(out))
+    assert f"vi.mkv ends early: {count} of about 30 frames could be read" in result.stderr
+    assert [path.name for path in out.parent.iterdir()] == ["x.mkv"]

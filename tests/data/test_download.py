@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from mma_unet.cli.main import app
 from mma_unet.data.catalog import CATALOG
-from mma_unet.data.download import download, file_sha256
+from mma_unet.data.download import download, file_sha256, keep_digest
 from mma_unet.data.layouts import open_dataset
 from mma_unet.data.obtain import obtain, unpack
 from mma_unet.errors import InputError
@@ -34,6 +34,7 @@ class Server(ThreadingHTTPServer):
         self.ranges = True
         self.tell_length = True
         self.status = 200
+        self.leads_to = ""
         self.break_after: list[int] = []
         self.requests: list[str | None] = []
 
@@ -48,6 +49,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server, wanted = self.server, self.headers.get("Range")
         server.requests.append(wanted)
+        if server.leads_to and self.path == "/set.zip":
+            self.send_response(302)
+            self.send_header("Location", server.leads_to)
+            self.end_headers()
+            return
         if server.status != 200:
             self.send_error(server.status)
             return
@@ -99,13 +105,14 @@ def test_a_download(server: Server, tmp_path: Path) -> None:
     assert digest == DIGEST == file_sha256(target)
     assert seen[0] == (0, len(BODY))
     assert seen[-1] == (len(BODY), len(BODY))
+    assert _names(target.parent) == ["set.zip"]
+    keep_digest(target, digest)
     assert (tmp_path / "new" / "set.zip.sha256").read_text() == f"{DIGEST}  set.zip\n"
-    assert _names(target.parent) == ["set.zip", "set.zip.sha256"]
 
 
 def test_an_existing_file_is_verified_and_not_fetched(server: Server, tmp_path: Path) -> None:
     target = tmp_path / "set.zip"
-    download(server.url, target)
+    keep_digest(target, download(server.url, target))
     assert download(server.url, target) == DIGEST
     assert len(server.requests) == 1
     target.write_bytes(b"changed")
@@ -124,7 +131,7 @@ def test_an_interrupted_run_is_resumed_by_the_next(server: Server, tmp_path: Pat
     assert download(server.url, target, progress=lambda done, _: starts.append(done)) == DIGEST
     assert server.requests == [None, "bytes=300000-"]
     assert starts[0] == 300_000
-    assert _names(tmp_path) == ["set.zip", "set.zip.sha256"]
+    assert _names(tmp_path) == ["set.zip"]
 
 
 def test_a_broken_connection_is_resumed_within_the_run(server: Server, tmp_path: Path) -> None:
@@ -186,7 +193,7 @@ def test_a_wrong_checksum_leaves_nothing(server: Server, tmp_path: Path) -> None
 
 def test_the_kept_digest_is_checked_on_a_later_download(server: Server, tmp_path: Path) -> None:
     target = tmp_path / "set.zip"
-    download(server.url, target)
+    keep_digest(target, download(server.url, target))
     target.unlink()
     server.body = BODY[:-1]
     with pytest.raises(InputError, match="was expected"):
@@ -241,6 +248,88 @@ def test_get_a_data_set(server: Server, tmp_path: Path) -> None:
     assert _names(tmp_path) == ["RoadScene", "RoadScene.zip", "RoadScene.zip.sha256"]
     runner.invoke(app, arguments, catch_exceptions=False)
     assert len(server.requests) == 1, "what is there is not fetched again"
+
+
+PAGE = b"\n<!DOCTYPE html><html><title>Log in</title>" + b" " * 5000 + b"</html>"
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (PAGE, "gave a file that is a web page, to log in or a notice, not a zip archive, so it "),
+        (PAGE.replace(b"!DOCTYPE html><", b""), "is a web page"),
+        (b"Error: quota exceeded", "gave a file that is not a zip archive that can be unpacked"),
+        (_zip(PAIRS)[:-40], "is not a zip archive that can be unpacked .*so it was removed"),
+        (_zip({"a/b.jpg": b"hello world"}).replace(b"hello", b"hellO"), "is not a zip archive"),
+        (_zip({"../b.jpg": b"hello"}), "holds '../b.jpg', which would reach outside of its folder"),
+        (b"", "gave an empty file: try again later, or give another address with --url"),
+    ],
+)
+def test_what_is_no_archive_leaves_nothing_in_the_way(
+    server: Server, tmp_path: Path, body: bytes, sentence: str
+) -> None:
+    for tell_length in (True, False):
+        server.body, server.tell_length = body, tell_length
+        with pytest.raises(InputError, match=sentence) as caught:
+            obtain("RoadScene", tmp_path, url=server.url)
+        assert str(caught.value).startswith(server.url)
+        assert _names(tmp_path) == []
+    server.body = _zip(PAIRS)
+    obtain("RoadScene", tmp_path, url=server.url)
+    assert len(open_dataset("RoadScene", tmp_path, "train")) == 2
+
+
+def test_a_deflated_member_that_is_damaged(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", bytes(range(256)) * 50)
+    data = bytearray(buffer.getvalue())
+    data[40:60] = b"\xff" * 20
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(
+        InputError, match=r"a\.zip is not a zip archive .*delete it and download it"
+    ):
+        unpack(tmp_path / "a.zip", tmp_path / "set")
+    assert _names(tmp_path) == ["a.zip"]
+
+
+def test_an_archive_that_was_there_before_is_not_removed(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "RoadScene.zip").write_bytes(PAGE)
+    keep_digest(tmp_path / "RoadScene.zip", hashlib.sha256(PAGE).hexdigest())
+    with pytest.raises(InputError, match=r"RoadScene\.zip is not a zip .*delete it and download"):
+        obtain("RoadScene", tmp_path, url=server.url)
+    assert _names(tmp_path) == ["RoadScene.zip"]
+    (tmp_path / "RoadScene.zip").unlink()
+    server.body = _zip(PAIRS)
+    obtain("RoadScene", tmp_path, url=server.url)
+    assert _names(tmp_path) == ["RoadScene", "RoadScene.zip", "RoadScene.zip.sha256"]
+
+
+@pytest.mark.parametrize(
+    "place", ["file:///etc/passwd", "ftp://127.0.0.1/x.zip", "data:,x", "s3://b/x"]
+)
+def test_a_redirect_to_anything_but_the_web_is_refused(
+    server: Server, tmp_path: Path, place: str
+) -> None:
+    server.leads_to = place
+    with pytest.raises(InputError, match=f"leads on to {place}, which is no http or https address"):
+        download(server.url, tmp_path / "set.zip")
+    assert len(server.requests) == 1
+    assert _names(tmp_path) == []
+
+
+def test_redirects_within_the_web_are_followed_but_not_for_ever(
+    server: Server, tmp_path: Path
+) -> None:
+    for index, place in enumerate(
+        (server.url.replace("set", "other"), "other.zip", "//" + server.url[7:-7] + "x.zip")
+    ):
+        server.leads_to = place
+        assert download(server.url, tmp_path / f"{index}.zip") == DIGEST
+    server.leads_to = server.url
+    with pytest.raises(InputError, match="302") as caught:
+        download(server.url, tmp_path / "set.zip")
+    assert "\n" not in str(caught.value)
 
 
 def test_an_archive_in_an_archive(server: Server, tmp_path: Path) -> None:

@@ -164,3 +164,56 @@ def test_what_counts_as_video() -> None:
     assert not is_video("a.png")
     assert is_live("/dev/video0")
     assert not is_live("https://host/a.mp4")
+
+
+def remux(source: Path, target: Path, **options: str) -> Path:
+    """The picture of a video in another container."""
+    with av.open(str(source)) as file, av.open(str(target), "w", options=options) as out:
+        stream = out.add_stream_from_template(file.streams.video[0])
+        for packet in file.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("kind", ["fast.mp4", "a.mkv", "a.avi", "a.webm", "sound.mkv", "frag.mp4"])
+def test_a_file_cut_in_half_says_how_many_frames_are_left(tmp_path: Path, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(40)]
+    path = tmp_path / kind
+    if kind.endswith(".mp4"):
+        flags = "faststart" if kind == "fast.mp4" else "frag_keyframe+empty_moov"
+        whole = write_video(tmp_path / "whole.mp4", frames, rate=Fraction(25))
+        remux(whole, path, movflags=flags)
+    else:
+        write_video(path, frames, rate=Fraction(25), sound=kind.startswith("sound"))
+    with VideoFile(str(path)) as video:
+        assert len(list(video)) == 40
+        assert video.shortfall == ""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with VideoFile(str(path)) as video:
+        count = len(list(video))
+        assert 0 < count < 30
+        assert f"{kind} ends early: {count} of " in video.shortfall
+        assert "frames could be read" in video.shortfall
+        if kind != "frag.mp4":  # whose length is that of the fragments which are there
+            assert "40 frames" in video.shortfall
+
+
+def test_a_trimmed_video_is_whole(tmp_path: Path) -> None:
+    """An edit list leaves frames out that the file still counts."""
+    whole = write_video(tmp_path / "whole.mp4", colors(40), rate=Fraction(25))
+    with av.open(str(whole)) as file, av.open(str(tmp_path / "t.mp4"), "w") as out:
+        stream = out.add_stream_from_template(file.streams.video[0])
+        for packet in file.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                packet.pts -= 5 * packet.duration
+                packet.dts -= 5 * packet.duration
+                out.mux(packet)
+    with VideoFile(str(tmp_path / "t.mp4")) as video:
+        count = len(list(video))
+        assert video.shortfall == ""
+        assert count < video.frames

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import make_pairs
 
 from mma_unet.data import find_pairs, read_image, write_image
 from mma_unet.data.storage import locate, size, write_atomically
@@ -18,6 +17,7 @@ from mma_unet.errors import InputError
 from mma_unet.files import kind_of
 from mma_unet.inference import Fuser, fuse_files, plan
 from mma_unet.inference.folder import refuse_source
+from tests.conftest import make_pairs
 
 if os.name != "posix":
     pytest.skip("named pipes and links as POSIX has them", allow_module_level=True)

@@ -31,7 +31,7 @@ class Frames:
 
     def __init__(self, pixels: list[np.ndarray], *, rate: int = 25, live: bool = False) -> None:
         self.name, self.rate, self.frames, self.live = "memory", Fraction(rate), len(pixels), live
-        self.time_base = 1 / self.rate
+        self.time_base, self.shortfall = 1 / self.rate, ""
         self.pixels = pixels
         self.taken = 0
 
@@ -200,3 +200,39 @@ def test_a_camera_drops_old_frames_instead_of_waiting() -> None:
     ahead.close()
     assert late[-1] == 999
     assert len(late) <= 3
+
+
+@pytest.mark.parametrize(
+    ("ir_count", "vi_count", "seconds", "sentence"),
+    [
+        (9, 9, None, ""),
+        (12, 9, None, ""),
+        (7, 9, None, "memory ends before memory: 7 of 9 frames were fused"),
+        (7, 9, 0.2, ""),
+        (7, 9, 9.0, "7 of 9 frames"),
+    ],
+)
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_an_infrared_stream_that_ends_early_is_told(
+    tmp_path: Path, weights: Path, ir_count: int, vi_count: int, seconds: float | None,
+    sentence: str, batch_size: int,
+) -> None:  # fmt: skip
+    ir, vi = Frames(colors(ir_count)), Frames(colors(vi_count))
+    result = fuse_video(
+        Fuser(weights, device="cpu"), ir, vi, tmp_path / "o.mp4", seconds=seconds,
+        batch_size=batch_size,
+    )  # fmt: skip
+    assert sentence in result.shortfall
+    assert bool(sentence) is bool(result.shortfall)
+
+
+def test_what_a_source_says_of_its_end_is_passed_on(tmp_path: Path, weights: Path) -> None:
+    fuser = Fuser(weights, device="cpu")
+    for ir_count, vi_count, expected in (
+        (5, 4, "vi is cut"),
+        (4, 5, "ir is cut"),
+        (4, 4, "vi is cut"),
+    ):
+        ir, vi = Frames(colors(ir_count)), Frames(colors(vi_count))
+        ir.shortfall, vi.shortfall = "ir is cut", "vi is cut"
+        assert fuse_video(fuser, ir, vi, tmp_path / "o.mp4").shortfall == expected

@@ -91,7 +91,7 @@ def test_a_card_is_read_without_a_tensor(monkeypatch: pytest.MonkeyPatch) -> Non
         def metadata(self) -> dict[str, str]:
             return self.file.metadata()
 
-    monkeypatch.setattr("mma_unet.models.weights.safe_open", Opened)  # has no tensors
+    monkeypatch.setattr("mma_unet.models.tensors.safe_open", Opened)  # has no tensors
     assert read_card("tiny").config.width == 8
 
 
@@ -131,11 +131,94 @@ def test_tensors_that_do_not_fit_the_config_are_refused(tmp_path: Path) -> None:
         load_model(path)
 
 
-@pytest.mark.parametrize("config", ['{"newkey": 1}', '{"width": 0}', "[1]", '{"pairing": 5}', "x"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        '{"newkey": 1}', '{"width": 0}', "[1]", "[]", '{"pairing": 5}', "x", "[" * 10**5,
+        '{"width": 1e3}', '{"width": true}', '{"width": 99999999}', '{"depth": 60}',
+        '{"depth": "5"}', '{"pairing": [[1.5, 2]]}', '{"pairing": [[1, 2, 3]]}',
+        '{"pairing": [[true, 2]]}', '{"guided": 1}', '{"guided": "no"}', '{"reduction": null}',
+        '{"head": ["image"]}',
+    ],
+)  # fmt: skip
 def test_a_config_from_elsewhere_is_refused(config: str, tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save_file({"a": torch.zeros(2)}, path, {"format": "mma-unet/1", "config": config})
-    with pytest.raises(InputError, match="not an MMA-UNet weights file"):
+    with pytest.raises(InputError, match="not an MMA-UNet weights file") as caught:
+        load_model(path)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("scores", "[1]"), ("scores", '{"msrs": {"VIF": "high"}}'), ("data", "5"), ("recipe", "{")],
+)
+def test_a_card_from_elsewhere_is_refused(key: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    metadata = {"format": "mma-unet/1", "config": json.dumps(preset("tiny").to_dict()), key: text}
+    save_file({"a": torch.zeros(2)}, path, metadata)
+    with pytest.raises(InputError, match=r"not an MMA-UNet weights file .*give one written by"):
+        read_card(path)
+
+
+def save_raw(path: Path, state: dict[str, torch.Tensor]) -> Path:
+    """A file of the tiny network with other tensors than its own."""
+    save_file(state, path, {"format": "mma-unet/1", "config": json.dumps(preset("tiny").to_dict())})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("decoder.to_image.weight", float("nan")),
+        ("vi_encoder.levels.0.1.running_mean", float("-inf")),
+        ("vi_encoder.levels.0.1.running_var", -1.0),
+    ],
+)
+def test_values_that_no_training_leaves_are_refused(key: str, value: float, tmp_path: Path) -> None:
+    state = dict(MMAUNet(preset("tiny")).state_dict())
+    path = save_raw(tmp_path / "a.safetensors", state)
+    load_model(path)
+    state[key].view(-1)[-1] = value
+    with pytest.raises(InputError, match=rf"a\.safetensors: {key} holds NaN.*copy the file again"):
+        load_model(save_raw(path, state))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"decoder.to_image.bias": torch.zeros(2)}, r"has the shape \(2,\), not \(11,\)"),
+        ({"decoder.to_image.bias": torch.zeros(11, dtype=torch.int32)}, "has the type I32"),
+        ({"decoder.to_image.bias": None}, "decoder.to_image.bias is missing"),
+        ({"more": torch.zeros(1)}, "more is not of this network"),
+    ],
+)
+def test_a_misfit_is_named_before_the_network_is_built(
+    change: dict[str, torch.Tensor | None],
+    fault: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = {**MMAUNet(preset("tiny")).state_dict(), **change}
+    path = save_raw(tmp_path / "a.safetensors", {k: v for k, v in state.items() if v is not None})
+    built: list[torch.device] = []
+
+    def build(config: MMAUNetConfig) -> MMAUNet:
+        built.append(torch.empty(0).device)
+        return MMAUNet(config)
+
+    monkeypatch.setattr("mma_unet.models.weights.MMAUNet", build)
+    with pytest.raises(InputError, match=fault):
+        load_model(path)
+    assert built == [torch.device("meta")]
+
+
+def test_a_config_larger_than_its_file_costs_no_memory(tmp_path: Path) -> None:
+    """The network that this file claims to be would take 9 TB."""
+    config = {**preset("tiny").to_dict(), "width": 4096, "depth": 10}
+    path = tmp_path / "a.safetensors"
+    save_file({"a": torch.zeros(2)}, path, {"format": "mma-unet/1", "config": json.dumps(config)})
+    with pytest.raises(InputError, match="do not fit"):
         load_model(path)
 
 

@@ -46,7 +46,7 @@ def finished(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_auto_learns_a_pairing_and_trains_the_network_with_it(finished: Path) -> None:
-    choice = read_choice(finished / "pairing.json")
+    choice = read_choice(finished / "pairing.json", MMAUNetConfig())
     assert choice.pairing in [offset_pairing(offset) for offset in OFFSETS]
     assert load_model(finished / "toy.safetensors").config.pairing == choice.pairing
     with (finished / "search" / "curve.csv").open() as file:
@@ -60,7 +60,7 @@ def test_auto_learns_a_pairing_and_trains_the_network_with_it(finished: Path) ->
 
 def test_levels_may_choose_on_their_own(recipe: Recipe, finished: Path, tmp_path: Path) -> None:
     weights = train(replace(recipe, pairing="levels"), tmp_path / "run", **OPTIONS)
-    choice = read_choice(tmp_path / "run" / "pairing.json")
+    choice = read_choice(tmp_path / "run" / "pairing.json", MMAUNetConfig())
     assert choice.method == "levels"
     assert [max(pair) for pair in choice.pairing] == [2, 3, 4, 5]
     assert [len(row) for row in choice.evidence["weights"]] == [5] * 4
@@ -70,10 +70,10 @@ def test_levels_may_choose_on_their_own(recipe: Recipe, finished: Path, tmp_path
 
 def test_a_finished_search_is_not_run_again(recipe: Recipe, finished: Path) -> None:
     stamp = (finished / "search" / "weights.safetensors").stat().st_mtime_ns
-    (finished / "pairing.json").unlink()
+    (finished / "pairing.json", MMAUNetConfig()).unlink()
     train(recipe, finished, stages=["search"], **OPTIONS)
     assert (finished / "search" / "weights.safetensors").stat().st_mtime_ns == stamp
-    assert (finished / "pairing.json").is_file()
+    assert (finished / "pairing.json", MMAUNetConfig()).is_file()
 
 
 def test_the_better_candidate_wins() -> None:
@@ -118,7 +118,9 @@ def test_choosers_can_be_passed_in_and_are_named_when_missing(
     weights = train(by_cka, tmp_path / "run", choosers={"cka": chooser}, **OPTIONS)
     assert weights is not None
     assert load_model(weights).config.pairing == offset_pairing(2)
-    assert read_choice(tmp_path / "run" / "pairing.json").evidence == {"ridge": 2.0}
+    assert read_choice(tmp_path / "run" / "pairing.json", MMAUNetConfig()).evidence == {
+        "ridge": 2.0
+    }
 
 
 def test_bad_settings_are_one_sentence(recipe: Recipe, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from mma_unet.benchmark.pictures import draw_scenes
 from mma_unet.benchmark.plots import box_plot
 from mma_unet.benchmark.statistics import Summary
 from mma_unet.files import write_text
-from mma_unet.tables import write_table
+from mma_unet.tables import escaped, write_table
 
 __all__ = ["write_report"]
 
@@ -78,6 +78,7 @@ def _render(template: str, context: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(number=wording.number, signed=wording.signed, script=_script)
+    environment.filters["escaped"] = escaped
     return environment.get_template(template).render(context)
 
 

@@ -63,4 +63,4 @@ def ablate(
     title = "Ours: mean ± sd over seeds; below, in brackets, the paper's"
     show(*ablation.ablation_table(ours), title)
     show(*ablation.ordering_table(order), "Does the paper's order hold?")
-    say(f"{out}, {beside}\n{cost(start)}")
+    say(f"{out}, {beside}", cost(start))

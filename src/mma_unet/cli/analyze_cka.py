@@ -76,7 +76,7 @@ def cka(
     numbers = findings(samples)
     save(out, samples, numbers, [pair.name for pair in chosen], {"size": size})
     show(*verdict_table(numbers), f"{len(sources)} trainings, {len(chosen)} pairs")
-    say(f"Plots and numbers: {out}\n{cost(start)}")
+    say(f"Plots and numbers: {out}", cost(start))
 
 
 def _load(guided: Sequence[str], plain: Sequence[str]) -> list[Encoders]:

@@ -44,4 +44,4 @@ def features(
     maps = feature_maps(encoders, pair)
     out.parent.mkdir(parents=True, exist_ok=True)
     draw_sheet(maps, out, f"{pair.name}, {Path(encoders.name).name}")
-    say(f"Sheet: {out}\n{cost(start)}")
+    say(f"Sheet: {out}", cost(start))

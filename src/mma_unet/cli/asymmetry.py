@@ -73,4 +73,4 @@ def asymmetry(
         draw_search(result, path)
         show(*offsets.search_table(result), f"{result.name}: mean ± sd over seeds")
     show(*offsets.choice_table(judgements), "The choice")
-    say(f"{', '.join(map(str, (out, beside, *drawn)))}\n{cost(start)}")
+    say(", ".join(map(str, (out, beside, *drawn))), cost(start))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
+import os
 import time
 import warnings
 from collections.abc import Iterable, Sequence
@@ -18,10 +20,35 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from mma_unet.errors import InputError
-from mma_unet.files import part_beside, printable, probe
+from mma_unet.files import printable, probe
+from mma_unet.parts import part_beside
 
-console = Console()
-errors = Console(stderr=True)
+
+class _Stream(Console):
+    """A standard stream that may be closed or full: from then on nothing more is written to it.
+
+    Attributes:
+        lost: What the system said about it; `run` makes it the exit code.
+    """
+
+    lost: OSError | None = None
+
+    def print(self, *args: Any, **kwargs: Any) -> None:
+        """As `Console.print`, without an error of the stream."""
+        try:
+            super().print(*args, **kwargs)
+        except OSError as error:
+            self.give_up(error)
+
+    def give_up(self, error: OSError) -> None:
+        """Write no more, and let the interpreter flush into nothing at its end."""
+        self.lost, self.quiet = error, True
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+console = _Stream()
+errors = _Stream(stderr=True)
 
 Runtime = StrEnum("Runtime", ["auto", "torch", "onnxruntime", "openvino"])
 Precision = StrEnum("Precision", ["auto", "fp32", "bf16", "int8"])
@@ -100,7 +127,9 @@ class Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the command, with the log as loud as `-v` says."""
         loud = ctx.meta.get(_LOUD, False)
-        logging.basicConfig(format="%(message)s")
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Printable())
+        logging.basicConfig(handlers=[handler])
         logging.getLogger().setLevel(logging.INFO if loud else logging.WARNING)
         if not loud:
             warnings.filterwarnings("ignore")
@@ -113,34 +142,50 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 _LOUD = "mma_unet.verbose"
 
 
+class _Printable(logging.Formatter):
+    """Messages with file names that are to do nothing to the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, and what was raised, line by line."""
+        return "\n".join(map(printable, super().format(record).split("\n")))
+
+
 def be_loud(ctx: typer.Context, verbose: bool) -> None:
     """Callback of `--verbose`, before or after the name of the sub-command."""
     if verbose:
         ctx.meta[_LOUD] = True
 
 
-def say(text: str) -> None:
-    """Print as it is, in one line however long."""
-    console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
+def plain(text: str, style: str = "") -> Text:
+    """Text that is shown as it is: no markup, no emoji, no escape sequences, one line."""
+    return Text(printable(text), style=style)
+
+
+def say(*lines: str) -> None:
+    """Print as it is, each in one line however long."""
+    for line in lines:
+        console.print(plain(line), highlight=False, soft_wrap=True)
 
 
 def warn(text: str, style: str = "yellow") -> None:
     """Print to standard error as it is."""
-    errors.print(printable(text), style=style, highlight=False, soft_wrap=True, markup=False)
+    errors.print(plain(text, style), highlight=False, soft_wrap=True)
 
 
 def show(
     header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", caption: str = ""
 ) -> None:
     """Print a table: words at the left of their columns, numbers at the right."""
-    rows = [list(map(printable, row)) for row in rows]
-    table = Table(title=Text(printable(title), style="table.title") if title else None)
-    table.caption = caption or None
+    rows = list(map(list, rows))
+    table = Table(title=plain(title, "table.title") if title else None)
+    table.caption = plain(caption) if caption else None
     for name, column in zip(header, zip(*rows, strict=True), strict=True):
         numbers = all(cell[:1] in "+-−–" or cell[0].isdigit() for cell in column if cell)
-        table.add_column(name, justify="right" if numbers else "left", no_wrap=not table.columns)
+        table.add_column(
+            plain(name), justify="right" if numbers else "left", no_wrap=not table.columns
+        )
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(plain, row))
     console.print(table)
 
 

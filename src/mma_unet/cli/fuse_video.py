@@ -9,9 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from mma_unet.cli.common import say, warn
 from mma_unet.cli.progress import progress_bar
 from mma_unet.errors import InputError
+from mma_unet.parts import sweep
 
 if TYPE_CHECKING:
     from mma_unet.data.video import FrameSource
@@ -52,6 +55,8 @@ def fuse_to_video(
 ) -> None:
     """Fuse two videos, two cameras or two sequences of images, and report speed and flicker.
 
+    A source that ends too early is told at the end, with exit code 1.
+
     Raises:
         InputError: If a source cannot be read or the target cannot be written.
     """
@@ -62,6 +67,7 @@ def fuse_to_video(
     for source in (ir, vi):
         if Path(source).exists() and Path(source).resolve() == target.resolve():
             raise InputError(f"{target} is a source video: choose another output for -o")
+    sweep(target)
     if not options.overwrite and target.is_file() and target.stat().st_size:
         say(f"{target} was done before (--overwrite fuses it again)")
         return
@@ -82,6 +88,9 @@ def fuse_to_video(
                 on_frame=lambda done: step("Fusing", done, total),
             )
     _report(result, target)
+    if result.shortfall:
+        warn(result.shortfall, style="bold red")
+        raise typer.Exit(1)
 
 
 def _is_pattern(source: str) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 import mma_unet
 from mma_unet.allocator import keep_large_blocks
@@ -29,7 +31,7 @@ from mma_unet.cli import (
     study,
     train,
 )
-from mma_unet.cli.common import Command, be_loud, errors, say, warn
+from mma_unet.cli.common import Command, be_loud, console, errors, plain, say, warn
 from mma_unet.errors import InputError
 
 _INTERRUPTED = 130
@@ -86,27 +88,55 @@ def main(
 def run() -> None:
     """Entry point: bad input is one sentence and exit code 2, an interruption is code 130.
 
-    The process is ours, so large blocks of memory are kept (see `mma_unet.allocator`).
+    Output that could not be shown, because a stream is closed or full, is code 1 where all else
+    went well. The process is ours, so large blocks of memory are kept (see `mma_unet.allocator`).
     """
+    _open_streams()
     keep_large_blocks()
+    code: int | str | None = 0
     try:
         app()
     except InputError as error:
-        message = f"[bold red]mma-unet:[/bold red] {escape(str(error))}"
+        message = Text.assemble(("mma-unet:", "bold red"), " ", plain(str(error)))
         errors.print(message, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(1)
-        if error.filename is None:
-            raise
-        warn(f"mma-unet: {error.filename} cannot be used ({error.strerror}): check the path.")
-        sys.exit(2)
+        code = 2
     except SystemExit as stop:
-        if stop.code == _INTERRUPTED:
+        code = stop.code
+        if code == _INTERRUPTED:
             errors.print("Interrupted; run the same command again to go on.")
-        raise
+    except OSError as error:
+        if error.filename is not None:
+            warn(f"mma-unet: {error.filename} cannot be used ({error.strerror}): check the path.")
+            code = 2
+        elif error.errno in (errno.EPIPE, errno.ENOSPC):  # help is printed by others
+            console.give_up(error)
+        else:
+            raise
+    sys.exit(_with_lost_output(code))
+
+
+def _open_streams() -> None:
+    """Give closed standard streams a place, so that no file of ours gets their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _with_lost_output(code: int | str | None) -> int | str:
+    """The exit code, where output was lost that no reader has closed off."""
+    for stream in (console, errors):
+        try:
+            stream.file.flush()
+        except OSError as error:
+            stream.give_up(error)
+    if console.lost is not None and console.lost.errno != errno.EPIPE:
+        warn(f"mma-unet: standard output cannot be written ({console.lost.strerror})", "bold red")
+    return code or (1 if console.lost or errors.lost else 0)
 
 
 if __name__ == "__main__":

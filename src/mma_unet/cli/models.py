@@ -22,8 +22,8 @@ def models(
     card = read_card(name)
     pairs = ", ".join(f"{split} ({count})" for split, count in card.data.items())
     say(
-        f"width {card.config.width}, pairing {card.config.pairing}, guided {card.config.guided}\n"
-        f"trained on {pairs or 'unknown data'}"
+        f"width {card.config.width}, pairing {card.config.pairing}, guided {card.config.guided}",
+        f"trained on {pairs or 'unknown data'}",
     )
     if card.scores:
         show(*card_table(card))

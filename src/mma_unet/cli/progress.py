@@ -21,7 +21,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from mma_unet.cli.common import errors
+from mma_unet.cli.common import errors, plain
+from mma_unet.files import printable
 
 __all__ = ["Step", "progress_bar"]
 
@@ -65,7 +66,9 @@ def progress_bar(
 
             def move(what: str, done: float, total: float | None) -> None:
                 if bar.tasks[0].visible or not _trivial(done, total):
-                    bar.update(task, description=what, completed=done, total=total, visible=True)
+                    bar.update(
+                        task, description=printable(what), completed=done, total=total, visible=True
+                    )
 
             yield move
     else:
@@ -95,7 +98,7 @@ def _plain_lines(unit: str) -> Step:
         number = decimal if unit == "bytes" else str
         of = "" if total is None else f" of {number(int(total))}"
         line = f"{what}: {number(int(done))}{of}{' frames' * (unit == 'frames')}"
-        errors.print(line, highlight=False, markup=False, soft_wrap=True)
+        errors.print(plain(line), highlight=False, soft_wrap=True)
 
     return write
 

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
 
-from mma_unet.cli.common import Resamples, console, out_option, say, warn
+from mma_unet.cli.common import Resamples, console, out_option, plain, say, warn
 from mma_unet.cli.progress import progress_bar
 from mma_unet.errors import InputError
 
@@ -76,7 +75,7 @@ def _count(
     counted.write(out)
     head, body = counted.cells()
     title = f"{counted.pairs} of {counted.of} pairs, ranked by {', '.join(counted.raters)}"
-    table = Table(title=Text(title, style="table.title"), box=SIMPLE_HEAD)
+    table = Table(title=plain(title, "table.title"), box=SIMPLE_HEAD)
     for name, *cells in zip(head, *body, strict=True):
         words = name in ("scene", "method")
         longest = max(len(part) for cell in cells for part in cell.split())
@@ -84,6 +83,6 @@ def _count(
             name, justify="left" if words else "right", no_wrap=words, min_width=longest
         )
     for row, after in zip(body, [*body[1:], None], strict=True):
-        table.add_row(*map(Text, row), end_section=after is None or after[0] != row[0])
+        table.add_row(*map(plain, row), end_section=after is None or after[0] != row[0])
     console.print(table)
     say(f"Tables: {out / 'tally.md'}, {out / 'tally.csv'}")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from mma_unet.cli.common import (
     Accelerator,
@@ -57,16 +56,14 @@ def train(
     from mma_unet.training import STAGES, load_recipe
     from mma_unet.training import train as run
     from mma_unet.training.callbacks import EpochReport
+    from mma_unet.training.recipe_file import parse_yaml
 
     overrides: dict[str, Any] = {}
     for item in set_ or []:
         key, sep, value = item.partition("=")
         if not sep:
             raise InputError(f"--set {item}: write KEY.KEY=VALUE, e.g. --set fusion.epochs=5")
-        try:
-            overrides[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InputError(f"--set {item}: the value is not valid YAML") from error
+        overrides[key] = parse_yaml(value, f"--set {item}")
     if data is not None:
         overrides["data.root"] = str(data)
     if devices != "auto" and not devices.isdecimal():

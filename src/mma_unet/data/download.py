@@ -11,19 +11,22 @@ import json
 import os
 import re
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mma_unet.errors import InputError
+from mma_unet.files import write_text
 
-__all__ = ["Progress", "download", "file_sha256"]
+__all__ = ["Progress", "download", "file_sha256", "keep_digest"]
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes so far and the total, None where the server does not tell it."""
 
 _CHUNK = 1 << 18
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 def download(
@@ -37,8 +40,8 @@ def download(
 ) -> str:
     """Fetch a file, or check the one that is there already.
 
-    The digest of the first download is kept in ``NAME.sha256`` beside the file (the format of
-    ``sha256sum``) and a later download must have the same.
+    A digest that `keep_digest` has recorded beside the file is one that a later download must
+    have.
 
     Args:
         url: An ``http`` or ``https`` address.
@@ -56,11 +59,11 @@ def download(
             checksum differs, or the file cannot be written.
     """
     target = Path(target)
-    if not re.match(r"https?://", url, re.IGNORECASE):
+    if not _ADDRESS.match(url):
         raise InputError(f"{url} is not an address to download from: it must start with https://.")
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise InputError(f"{sha256!r} is not a SHA-256 digest: give 64 hexadecimal digits.")
-    record = target.with_name(target.name + ".sha256")
+    record = _record_of(target)
     part = target.with_name(target.name + ".part")
     try:
         expected = (sha256 or _recorded(record) or "").lower() or None
@@ -74,6 +77,12 @@ def download(
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             _fetch(url, part, progress, attempts, timeout)
+            if not part.stat().st_size:
+                _forget(part)
+                raise InputError(
+                    f"{url} gave an empty file: try again later, or give another address with "
+                    "--url."
+                )
             digest = file_sha256(part)
             if expected not in (None, digest):
                 _forget(part)
@@ -84,7 +93,6 @@ def download(
                 )
             os.replace(part, target)  # noqa: PTH105 - the name says what it does
             _forget(part)
-        record.write_text(f"{digest}  {target.name}\n", encoding="ascii")
     except OSError as error:
         raise InputError(
             f"{target} cannot be written ({error.strerror or error}): choose another folder or "
@@ -93,10 +101,30 @@ def download(
     return digest
 
 
+def keep_digest(target: Path, digest: str | None) -> None:
+    """Record that a file is good: in ``NAME.sha256`` beside it, in the format of ``sha256sum``.
+
+    Args:
+        target: The file.
+        digest: Its digest; None removes the record.
+
+    Raises:
+        InputError: The place cannot be written.
+    """
+    if digest is None:
+        _record_of(target).unlink(missing_ok=True)
+    else:
+        write_text(_record_of(target), f"{digest}  {target.name}\n", errors="surrogateescape")
+
+
 def file_sha256(path: str | Path) -> str:
     """The SHA-256 digest of a file in lower-case hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _record_of(target: Path) -> Path:
+    return target.with_name(target.name + ".sha256")
 
 
 def _recorded(record: Path) -> str | None:
@@ -113,13 +141,16 @@ def _fetch(url: str, part: Path, progress: Progress | None, attempts: int, timeo
             if _connect_once(url, part, progress, timeout):
                 return
             reason = "the connection ended early"
+        except InputError:
+            raise
         except urllib.error.HTTPError as error:
+            answer = " ".join(f"{error.code} {error.reason}".split())[:200]
             if error.code < 500 and error.code not in (408, 429):
                 raise InputError(
-                    f"{url} cannot be downloaded (the server says {error.code} {error.reason}): "
+                    f"{url} cannot be downloaded (the server says {answer}): "
                     "check the address, or give another with --url."
                 ) from None
-            reason = f"the server says {error.code} {error.reason}"
+            reason = f"the server says {answer}"
         except urllib.error.URLError as error:
             reason = str(error.reason)
         except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
@@ -140,7 +171,7 @@ def _connect_once(url: str, part: Path, progress: Progress | None, timeout: floa
         headers |= {"Range": f"bytes={have}-", "If-Range": validator}
     request = urllib.request.Request(url, headers=headers)
     try:
-        response: Any = urllib.request.urlopen(request, timeout=timeout)
+        response: Any = urllib.request.build_opener(_Redirects).open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         if error.code != 416 or not have:
             raise
@@ -171,6 +202,22 @@ def _connect_once(url: str, part: Path, progress: Progress | None, timeout: floa
     return total is None or have == total
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect to where a download may start, http and https, and nowhere else."""
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        """Go on to where the server points."""
+        place = urllib.parse.urljoin(req.full_url, headers.get("location") or "")
+        if not _ADDRESS.match(place):
+            raise InputError(
+                f"{req.full_url} leads on to {place[:200]}, which is no http or https address: "
+                "give another address with --url."
+            )
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
 def _what_is_there(url: str, part: Path) -> tuple[int, str]:
     """Bytes of an earlier run that may be continued, and the server's mark of that version.
 
@@ -181,8 +228,13 @@ def _what_is_there(url: str, part: Path) -> tuple[int, str]:
         size = part.stat().st_size
     except (OSError, ValueError):
         return 0, ""
-    validator = note.get("validator", "")
-    if note.get("url") != url or not validator or validator.startswith("W/"):
+    validator = note.get("validator") if isinstance(note, dict) else None
+    if (
+        not isinstance(validator, str)
+        or note.get("url") != url
+        or not validator
+        or validator.startswith("W/")
+    ):
         return 0, ""
     return size, validator
 

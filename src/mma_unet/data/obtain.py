@@ -1,15 +1,17 @@
 """From the name of a data set to its unpacked folder: download, verify, unpack."""
 
+import lzma
 import shutil
 import stat
-import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from mma_unet.data.catalog import CATALOG, SPLITS, DatasetInfo, find_info
-from mma_unet.data.download import Progress, download
+from mma_unet.data.download import Progress, download, keep_digest
 from mma_unet.data.layouts import find_folders
 from mma_unet.errors import InputError
+from mma_unet.parts import Part
 
 __all__ = ["obtain", "unpack"]
 
@@ -53,8 +55,31 @@ def obtain(
         )
     archive = root / f"{info.folders[0]}.zip"
     expected = sha256 or (info.sha256 if url is None else None)
-    download(address, archive, sha256=expected, progress=progress)
-    return unpack(archive, folder)
+    fresh = not archive.exists()
+    digest = download(address, archive, sha256=expected, progress=progress)
+    try:
+        unpack(archive, folder)
+    except _DamagedError as error:
+        keep_digest(archive, None)
+        if not fresh:
+            raise
+        page = _is_page(archive)
+        archive.unlink()
+        what = "is a web page, to log in or a notice, not a zip archive" if page else error.fault
+        raise InputError(
+            f"{address} gave a file that {what}, so it was removed: open {info.homepage}, unpack "
+            f"what you get there into {folder}, or give another address with --url."
+        ) from error
+    keep_digest(archive, digest)
+    return folder
+
+
+class _DamagedError(InputError):
+    """The archive is none, incomplete or hostile: to fetch it again may help."""
+
+    def __init__(self, archive: Path, fault: str) -> None:
+        super().__init__(f"{archive} {fault}: delete it and download it again.")
+        self.fault = fault
 
 
 def unpack(archive: str | Path, folder: str | Path) -> Path:
@@ -79,16 +104,19 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
         raise InputError(f"{folder} exists already: move it away to unpack {archive} again.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
-            content = Path(scratch) / "content"
+        scratch = Part(folder, folder=True)
+        try:
+            content = scratch.path / "content"
             _extract(archive, content)
             content = _below_single_folder(content)
             inner = list(content.iterdir())
             if len(inner) == 1 and inner[0].suffix.lower() == ".zip":
-                nested = Path(scratch) / "nested"
+                nested = scratch.path / "nested"
                 _extract(inner[0], nested)
                 content = _below_single_folder(nested)
             content.rename(folder)
+        finally:
+            scratch.drop()
     except OSError as error:
         raise InputError(
             f"{archive} cannot be unpacked into {folder} ({error.strerror or error}): choose "
@@ -121,20 +149,32 @@ def _extract(archive: Path, folder: Path) -> None:
                 )
             for member in members:
                 file.extract(member, folder)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except InputError:
+        raise
+    except (NotImplementedError, RuntimeError) as error:  # encrypted, or packed in an odd way
         raise InputError(
-            f"{archive} is not a zip archive that can be unpacked ({error}): delete it and "
-            "download it again."
+            f"{archive} is a zip archive that cannot be unpacked here ({error}): unpack it with "
+            "another program."
         ) from None
+    except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+        raise _DamagedError(
+            archive, f"is not a zip archive that can be unpacked ({error})"
+        ) from None
+
+
+def _is_page(file: Path) -> bool:
+    """Whether a file begins as web pages do."""
+    with file.open("rb") as stream:
+        start = stream.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--"))
 
 
 def _check_member(member: zipfile.ZipInfo, archive: Path) -> None:
     path = PurePosixPath(member.filename.replace("\\", "/"))
     outside = path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0])
     if outside or stat.S_ISLNK(member.external_attr >> 16):
-        raise InputError(
-            f"{archive} holds {member.filename!r}, which would reach outside of its folder: do "
-            "not use this archive."
+        raise _DamagedError(
+            archive, f"holds {member.filename!r}, which would reach outside of its folder"
         )
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from mma_unet.errors import InputError
-from mma_unet.files import kind_of, part_beside, part_mark, replacing
+from mma_unet.files import kind_of, replacing
+from mma_unet.parts import part_beside, part_mark, remove_dead
 
 __all__ = [
     "is_remote",
@@ -231,7 +232,8 @@ def _size_of(entry: os.DirEntry[str]) -> int | None:
 def remove_leftovers(targets: Iterable[Path]) -> int:
     """Remove the `.part` files that writers of these files left behind when they were killed.
 
-    Only for a moment when nobody writes these files.
+    On disk those of living writers stay; behind a URL they cannot be told, so there this is only
+    for a moment when nobody writes these files.
 
     Returns:
         How many were removed.
@@ -242,9 +244,13 @@ def remove_leftovers(targets: Iterable[Path]) -> int:
     removed = 0
     for folder, marks in folders.items():
         for name in list_files(folder):
-            if name.endswith(".part") and name.rpartition("-")[0] in marks:
+            if not name.endswith(".part") or name.rpartition("-")[0] not in marks:
+                continue
+            if is_remote(folder):
                 (folder / name).unlink(missing_ok=True)
                 removed += 1
+            else:
+                removed += remove_dead(folder / name)
     return removed
 
 

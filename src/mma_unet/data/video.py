@@ -22,6 +22,7 @@ import numpy.typing as npt
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.reformatter import Colorspace
+from av.video.stream import VideoStream
 
 from mma_unet.data.images import IMAGE_SUFFIXES, read_image
 from mma_unet.data.pairs import natural_key
@@ -65,6 +66,8 @@ class FrameSource(Protocol):
         frames: How many frames there are; 0 if that is not known.
         time_base: Unit of time in which frame times are exact.
         live: Whether frames are lost unless they are taken in time.
+        shortfall: One sentence if the frames, now that they were read to their end, are fewer than
+            there should be; else empty.
     """
 
     name: str
@@ -72,6 +75,7 @@ class FrameSource(Protocol):
     frames: int
     time_base: Fraction
     live: bool
+    shortfall: str
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames, once, in the order of time."""
@@ -111,6 +115,7 @@ class ImageSequence:
     """
 
     live = False
+    shortfall = ""
 
     def __init__(self, files: Sequence[Path], rate: Fraction) -> None:
         self.files, self.rate = files, rate
@@ -157,6 +162,7 @@ class VideoFile:
         self._stream.thread_type = "AUTO"
         self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or Fraction(25))
         self.frames = 0 if self.live else self._stream.frames
+        self.shortfall = ""
         self.time_base = Fraction(self._stream.time_base or Fraction(1, 90_000))
 
     def __enter__(self) -> VideoFile:
@@ -175,8 +181,8 @@ class VideoFile:
         self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames in turn; an `InputError` says where a damaged file breaks off."""
-        count = 0
+        """The frames in turn, to where a damaged file breaks off; `shortfall` says that it does."""
+        count, end, broken = 0, Fraction(0), False
         size: tuple[int, ...] | None = None
         start: Fraction | int | None = None
         time = Fraction(-1)
@@ -184,10 +190,8 @@ class VideoFile:
         while True:
             try:
                 frame = next(frames, None)
-            except FFmpegError as error:
-                raise InputError(
-                    f"{self.name} is damaged after frame {count} ({error.strerror}): copy it again"
-                ) from error
+            except FFmpegError:
+                broken, frame = True, None
             if frame is None:
                 break
             pixels = _pixels(frame)
@@ -203,9 +207,47 @@ class VideoFile:
             count, size = count + 1, pixels.shape
             if stamp - start > time:  # a stamp that does not go on is a broken one
                 time = stamp - start
+                end = time + max(1 / self.rate, (frame.duration or 0) * self.time_base)
                 yield Frame(time, pixels)
         if count == 0:
             raise InputError(f"{self.name} holds no frame: give another video")
+        if broken or (not self.live and self._lacks(count, end)):
+            self.shortfall = self._missing(count)
+
+    def _lacks(self, count: int, end: Fraction) -> bool:
+        """Whether `count` frames up to `end` are fewer than the file says that it has."""
+        if self.frames and count >= self.frames:
+            return False
+        length = _length(self._container, self._stream)
+        if length is None:
+            return bool(self.frames)
+        return end + 2 / self.rate + length / 50 < length  # a cut of the start shows as well
+
+    def _missing(self, count: int) -> str:
+        length = _length(self._container, self._stream)
+        about = self.frames or (f"about {round(length * self.rate)}" if length else "more")
+        return (
+            f"{self.name} ends early: {count} of {about} frames could be read, the rest is missing "
+            "or damaged; copy it again, and fuse it again with --overwrite"
+        )
+
+
+def _length(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Seconds of a video stream as its file states them; None if it does not.
+
+    MPEG-TS states nothing: FFmpeg takes the time of the last frame that is there.
+    """
+    base = Fraction(stream.time_base or 1)
+    if stream.duration is not None:
+        return stream.duration * base
+    stated = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if stated is not None:
+        hours, minutes, seconds = stated.groups()
+        whole = 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+        return whole - (stream.start_time or 0) * base
+    if container.duration is not None and len(container.streams) == 1:
+        return Fraction(container.duration, av.time_base)
+    return None
 
 
 def _open(source: str, live: bool) -> InputContainer:

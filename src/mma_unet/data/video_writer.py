@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from mma_unet.data.video import default_colorspace
 from mma_unet.data.video_names import VIDEO_FORMATS
 from mma_unet.errors import InputError
-from mma_unet.files import part_beside
+from mma_unet.parts import Part
 
 __all__ = ["VideoWriter"]
 
@@ -55,13 +55,16 @@ class VideoWriter:
         container, self._codec = VIDEO_FORMATS[target.suffix.lower()]
         self.target, self.rate, self.time_base = target, rate, time_base
         self.frames = 0
-        self._part = part_beside(target)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._out: OutputContainer = av.open(str(self._part), "w", format=container)
-        except (FFmpegError, OSError) as error:
-            raise self._cannot(error) from error
         self._sound = _Sound(sound) if sound is not None else None
+        try:
+            self._part = Part(target)
+        except OSError as error:
+            raise self._cannot(error) from error
+        try:
+            self._out: OutputContainer = av.open(str(self._part.path), "w", format=container)
+        except (FFmpegError, OSError) as error:
+            self._part.drop()
+            raise self._cannot(error) from error
         self._stream: VideoStream | None = None
         self._end = Fraction(0)
 
@@ -103,7 +106,7 @@ class VideoWriter:
                 self._sound.close()
             self._out.mux(self._stream.encode(None))
             self._out.close()
-            self._part.replace(self.target)
+            self._part.finish()
         except (FFmpegError, OSError) as error:
             raise self._cannot(error) from error
 
@@ -113,7 +116,7 @@ class VideoWriter:
             self._sound.close()
         with contextlib.suppress(FFmpegError, OSError, ValueError):  # the file is thrown away
             self._out.close()
-        self._part.unlink(missing_ok=True)
+        self._part.drop()
 
     def _start(self, height: int, width: int) -> VideoStream:
         stream: Any = self._out.add_stream(
@@ -143,7 +146,12 @@ class _Sound:
     """The first audio stream of a file, copied in step with the picture."""
 
     def __init__(self, source: str) -> None:
-        self._file: InputContainer = av.open(source)
+        try:
+            self._file: InputContainer = av.open(source)
+        except (FFmpegError, OSError) as error:
+            raise InputError(
+                f"{source}: its sound cannot be read; leave it out with --no-audio"
+            ) from error
         self._stream: AudioStream | None = next(iter(self._file.streams.audio), None)
         picture = next(iter(self._file.streams.video), None)
         self._start = Fraction(0)
@@ -165,7 +173,7 @@ class _Sound:
             )
         self._copy = out.add_stream_from_template(self._stream)
         self._packets = iter(self._file.demux(self._stream))
-        self._waiting = next(self._packets, None)
+        self._waiting = self._next()
 
     def copy(self, out: OutputContainer, until: Fraction) -> None:
         """Copy the packets that begin before `until` seconds after the first frame."""
@@ -180,7 +188,14 @@ class _Sound:
                 if packet.pts >= 0 or shift == 0:  # priming stands before the start
                     packet.stream = self._copy
                     out.mux(packet)
-            self._waiting = next(self._packets, None)
+            self._waiting = self._next()
+
+    def _next(self) -> Any:
+        """The next packet; None at the end, also where a damaged file ends."""
+        try:
+            return next(self._packets, None)
+        except FFmpegError:
+            return None
 
     def close(self) -> None:
         """Release the file."""

@@ -14,6 +14,7 @@ from mma_unet.data.storage import is_remote, size
 from mma_unet.errors import InputError
 from mma_unet.inference.fuser import Fuser
 from mma_unet.inference.sources import Source
+from mma_unet.parts import sweep
 
 __all__ = ["Outcome", "Task", "fuse_files", "plan", "refuse_source"]
 
@@ -88,6 +89,8 @@ def fuse_files(
     waiting: list[Task] = []
     for task in tasks:
         try:
+            if not is_remote(task.target):
+                sweep(task.target)
             done = not overwrite and size(task.target)
         except InputError as error:
             yield _failed(task, error)

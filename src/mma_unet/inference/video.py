@@ -1,7 +1,8 @@
 """Fusing two streams of frames into a video file, a few frames in memory at a time.
 
 Each visible frame gets the infrared frame nearest in time (the earlier of two equally near), and
-the video ends where the shorter stream ends. The fused frames have the times of the visible ones.
+the video ends where the shorter stream ends, which `VideoResult` tells. The fused frames have the
+times of the visible ones.
 """
 
 from __future__ import annotations
@@ -38,11 +39,13 @@ class VideoResult:
         frames: Frames written.
         seconds: Wall clock that it took.
         flicker: Flicker of `"ir"`, `"vi"` and `"fused"`.
+        shortfall: One sentence if a source ended before it should have; else empty.
     """
 
     frames: int
     seconds: float
     flicker: dict[str, Flicker] = field(default_factory=dict)
+    shortfall: str = ""
 
     @property
     def fps(self) -> float:
@@ -116,19 +119,29 @@ def fuse_video(
     behind: Behind[tuple[Fraction, Pixels]] = Behind(lambda item: writer.write(*item))
     job = _Job(fuser, ir, vi, steady)
     length = None if seconds is None else Fraction(str(seconds))
-    done = 0
+    done = taken = 0
+
+    def visible() -> Iterator[Frame]:
+        nonlocal taken
+        for frame in vi_ahead:
+            taken += 1
+            yield frame
+
+    stopped = False
     try:
         try:
             start: Fraction | None = None
-            for batch in _batches(pair_in_time(ir_ahead, vi_ahead, ir.rate), batch_size):
+            for batch in _batches(pair_in_time(ir_ahead, visible(), ir.rate), batch_size):
                 start = batch[0][1].time if start is None else start
                 if length is not None:
+                    whole = len(batch)
                     batch = [pair for pair in batch if pair[1].time - start < length]
+                    stopped = len(batch) < whole
                 for time, fused in job.fuse(batch):
                     behind.put((time - start, fused))
                 done += len(batch)
                 on_frame(done)
-                if length is not None and len(batch) < batch_size:
+                if stopped:
                     break
         except KeyboardInterrupt:
             if not vi.live:
@@ -144,7 +157,19 @@ def fuse_video(
             source.close()
     if not done:
         raise InputError(f"{ir.name} and {vi.name} share no frame: {target} was not written")
-    return VideoResult(writer.frames, monotonic() - begin, job.flicker())
+    shortfall = "" if stopped or vi.live else _shortfall(ir, vi, done, taken)
+    return VideoResult(writer.frames, monotonic() - begin, job.flicker(), shortfall)
+
+
+def _shortfall(ir: FrameSource, vi: FrameSource, done: int, taken: int) -> str:
+    """What ended too early, if anything: `done` frames were fused, `taken` visible ones read."""
+    if taken == done:
+        return vi.shortfall
+    of = f"{done} of {vi.frames}" if vi.frames else f"the first {done}"
+    return ir.shortfall or (
+        f"{ir.name} ends before {vi.name}: {of} frames were fused, the rest has no infrared; give "
+        "the whole recording and --overwrite, or cut the visible video to its length"
+    )
 
 
 def _batches(

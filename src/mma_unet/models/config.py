@@ -6,6 +6,7 @@ See also: `mma_unet.models.blocks`, what the networks are built from.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from reprlib import repr as _brief
 from typing import Any
 
 __all__ = ["ABLATIONS", "PAPER_PAIRING", "PRESETS", "MMAUNetConfig", "ablation", "preset"]
@@ -13,9 +14,15 @@ __all__ = ["ABLATIONS", "PAPER_PAIRING", "PRESETS", "MMAUNetConfig", "ablation",
 PAPER_PAIRING: tuple[tuple[int, int], ...] = ((1, 2), (2, 3), (3, 4), (4, 5))
 """VI levels 1-4 fused with IR levels 2-5 (paper section 3.2), as (vi_level, ir_level)."""
 
-ATTENTIONS = ("cbam", "none")
-DOWNSAMPLINGS = ("average", "unshuffle")
-HEADS = ("image", "blend", "bands")
+_OPTIONS: dict[str, tuple[Any, ...]] = {
+    "in_channels": (1, 3),
+    "guided": (False, True),
+    "attention": ("cbam", "none"),
+    "downsampling": ("average", "unshuffle"),
+    "head": ("image", "blend", "bands"),
+}
+_RANGES = {"width": (1, 4096), "depth": (2, 12), "reduction": (1, 65536)}
+"""Far beyond what is of use; what a damaged file says is not built."""
 
 
 @dataclass(frozen=True)
@@ -62,27 +69,26 @@ class MMAUNetConfig:
 
     def __post_init__(self) -> None:
         """Normalize the pairing to sorted tuples and check every value."""
-        pairing = tuple(sorted((int(vi), int(ir)) for vi, ir in self.pairing))
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not _is_whole(value) or not least <= value <= most:
+                raise ValueError(
+                    f"{name} must be a whole number in {least}..{most}, not {_brief(value)}"
+                )
+        for name, options in _OPTIONS.items():
+            value = getattr(self, name)
+            if value not in options or type(value) is not type(options[0]):
+                choices = " or ".join(map(str, options))
+                raise ValueError(f"{name} must be one of {choices}, not {_brief(value)}")
+        pairing = _as_pairs(self.pairing)
         object.__setattr__(self, "pairing", pairing)
-        if self.width < 1 or self.depth < 2 or self.reduction < 1:
-            raise ValueError("width and reduction must be at least 1 and depth at least 2")
-        if self.in_channels not in (1, 3):
-            raise ValueError(f"in_channels must be 1 or 3, not {self.in_channels}")
-        if self.attention not in ATTENTIONS:
-            raise ValueError(f"attention must be one of {ATTENTIONS}, not {self.attention!r}")
-        if self.downsampling not in DOWNSAMPLINGS:
-            raise ValueError(
-                f"downsampling must be one of {DOWNSAMPLINGS}, not {self.downsampling!r}"
-            )
-        if self.head not in HEADS:
-            raise ValueError(f"head must be one of {HEADS}, not {self.head!r}")
         if not pairing:
             raise ValueError("pairing must name at least one (vi_level, ir_level) pair")
         for vi, ir in pairing:
             if not (1 <= vi <= self.depth and 1 <= ir <= self.depth):
                 raise ValueError(f"pair {(vi, ir)} names a level outside 1..{self.depth}")
         if len(set(self.fused_levels)) != len(pairing):
-            raise ValueError(f"two pairs of {pairing} fuse at the same level")
+            raise ValueError(f"two pairs of {_brief(pairing)} fuse at the same level")
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -119,13 +125,29 @@ class MMAUNetConfig:
         """Rebuild a config from `to_dict` or from YAML (lists are taken as tuples).
 
         Raises:
-            ValueError: If a key is unknown or a value is out of range.
+            ValueError: If it is no mapping, a key is unknown or a value is out of range.
         """
-        unknown = set(values) - set(cls.__dataclass_fields__)
+        if not isinstance(values, dict):
+            raise ValueError(f"a model config is a mapping of settings, not {_brief(values)}")
+        unknown = [str(key) for key in values if key not in cls.__dataclass_fields__]
         if unknown:
             raise ValueError(f"unknown model config key(s): {', '.join(sorted(unknown))}")
-        pairing = values.get("pairing", PAPER_PAIRING)
-        return cls(**{**values, "pairing": tuple((int(v), int(i)) for v, i in pairing)})
+        return cls(**values)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _as_pairs(value: Any) -> tuple[tuple[int, int], ...]:
+    """`value` as sorted pairs of whole numbers."""
+    pairs = value if isinstance(value, (list, tuple)) else [value]
+    for pair in pairs:
+        if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and all(map(_is_whole, pair))):
+            raise ValueError(
+                f"pairing must be pairs [vi_level, ir_level] of whole numbers, not {_brief(pair)}"
+            )
+    return tuple(sorted((vi, ir) for vi, ir in pairs))
 
 
 PRESETS: dict[str, MMAUNetConfig] = {

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from mma_unet.errors import InputError
-from mma_unet.files import replacing
+from mma_unet.files import parse_json, replacing
 from mma_unet.models.config import MMAUNetConfig
 from mma_unet.models.mma_unet import MMAUNet
+from mma_unet.models.tensors import COUNT, opened, read_tensors
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -39,6 +39,7 @@ DEFAULT_MODEL = "small"
 """The weights that `Fuser()` and the command line use when none are named."""
 
 _FORMAT = "mma-unet/1"
+_ABOUT = ("recipe", "data", "scores")
 _FOLDER = resources.files("mma_unet") / "weights"
 
 
@@ -68,14 +69,15 @@ def shipped_models() -> tuple[str, ...]:
 def _locate(name_or_path: str | os.PathLike[str]) -> Path:
     name = os.fspath(name_or_path)
     path = Path(name)
-    if path.suffix == "" and path.name == name and not path.is_file():
+    there = os.path.isfile(path)  # noqa: PTH113 - unlike Path.is_file it never raises
+    if path.suffix == "" and path.name == name and not there:
         if name in shipped_models():
             return Path(str(_FOLDER / f"{name}.safetensors"))
         raise InputError(
             f"unknown model {name!r}: use one of {', '.join(shipped_models())} "
             "or the path of a .safetensors file"
         )
-    if not path.is_file():
+    if not there:
         raise InputError(
             f"{path}: no such weights file; give a .safetensors path or one of "
             f"{', '.join(shipped_models())}"
@@ -117,7 +119,7 @@ def save_model(
     tensors = {
         key: value.detach().cpu().to(torch.float16 if half and _is_halved(value) else value.dtype)
         for key, value in model.state_dict().items()
-        if not key.endswith("num_batches_tracked")
+        if not key.endswith(COUNT)
     }
     metadata = {
         "format": _FORMAT,
@@ -133,19 +135,27 @@ def save_model(
 
 def _read_card(path: Path) -> ModelCard:
     """The card of a weights file, from its header: no tensor is read."""
+    with opened(path) as file:
+        metadata = file.metadata() or {}
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
         if metadata.get("format") != _FORMAT:
             raise ValueError("another format")
-        return ModelCard(
-            MMAUNetConfig.from_dict(json.loads(metadata["config"])),
-            *(json.loads(metadata.get(key, "{}")) for key in ("recipe", "data", "scores")),
-        )
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        about = {key: parse_json(metadata.get(key, "{}")) for key in _ABOUT}
+        if not all(isinstance(value, dict) for value in about.values()):
+            raise ValueError("a card that is no mapping")
+        if not all(map(_is_row, about["scores"].values())):
+            raise ValueError("scores that are no numbers")
+        return ModelCard(MMAUNetConfig.from_dict(parse_json(metadata["config"])), **about)
+    except (KeyError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
         raise InputError(
-            f"{path}: not an MMA-UNet weights file; give one written by `mma-unet train`"
+            f"{path}: not an MMA-UNet weights file ({reason}); give one written by `mma-unet train`"
         ) from error
+
+
+def _is_row(scores: object) -> bool:
+    """Whether `scores` are numbers by metric."""
+    return isinstance(scores, dict) and all(isinstance(v, (int, float)) for v in scores.values())
 
 
 def read_card(name_or_path: str | os.PathLike[str]) -> ModelCard:
@@ -187,7 +197,7 @@ def load_model(
     model = _load(path)
     if style:
         end = path.with_stem(f"{path.stem}-thermal")
-        if not end.is_file():
+        if not os.path.isfile(end):  # noqa: PTH113
             raise InputError(f"{name_or_path}: has no thermal end ({end.name}); leave style at 0")
         thermal = _load(end)
         if thermal.config != model.config:
@@ -202,13 +212,11 @@ def load_model(
 
 
 def _load(path: Path) -> MMAUNet:
-    """The network of a weights file in single precision."""
-    model = MMAUNet(_read_card(path).config)
-    state = {key: value.float() for key, value in load_file(path).items()}
-    try:
-        missing, unexpected = model.load_state_dict(state, strict=False)
-    except RuntimeError:  # shapes
-        missing, unexpected = [], ["shape"]
-    if unexpected or any(not key.endswith("num_batches_tracked") for key in missing):
-        raise InputError(f"{path}: its tensors do not fit its own config; the file is damaged")
+    """The network of a weights file in single precision, built once the file is known to fit it."""
+    config = _read_card(path).config
+    with torch.device("meta"):
+        wanted = MMAUNet(config)
+    state = read_tensors(path, wanted, "copy the file again, or train it anew")
+    model = MMAUNet(config)
+    model.load_state_dict(state, strict=False)  # what is missing is no more than a count
     return model

@@ -9,7 +9,7 @@ from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 from mma_unet.inference.quantize import QualityReport, quality
 from mma_unet.speed.latency import cases
-from mma_unet.tables import markdown
+from mma_unet.tables import escaped, markdown
 
 __all__ = ["quality_cases", "quality_losses", "quality_markdown"]
 
@@ -74,7 +74,7 @@ def quality_losses(
 def quality_markdown(model: str, reports: dict[str, QualityReport]) -> str:
     """The reports as a Markdown table: means in fp32, then changes in percent."""
     first = next(iter(reports.values()))
-    rows = [[f"{model} torch fp32", *(f"{value:.4f}" for value in first.before.values())]]
+    rows = [[f"{escaped(model)} torch fp32", *(f"{value:.4f}" for value in first.before.values())]]
     for name, report in reports.items():
         rows.append([name, *(f"{value:+.2f} %" for value in report.change.values())])
     return f"{markdown(['', *first.before], rows)}\n\nMeans over {first.pairs} pairs.\n"

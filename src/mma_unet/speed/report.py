@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mma_unet.machine import cores
 from mma_unet.speed.latency import Row, Skipped
-from mma_unet.tables import markdown
+from mma_unet.tables import escaped, markdown
 
 __all__ = ["speed_markdown"]
 
@@ -33,7 +33,9 @@ def speed_markdown(
         blocks.append("\n".join([*_machine(own[0], load), "", *_table(own)]))
     if skipped:
         blocks.append(
-            "\n".join(["Not measured:", ""] + [f"- {s.what}: {s.reason}." for s in skipped])
+            "\n".join(
+                ["Not measured:", ""] + [f"- {escaped(f'{s.what}: {s.reason}')}." for s in skipped]
+            )
         )
     return "\n\n".join(blocks) + "\n"
 
@@ -60,7 +62,7 @@ def _table(rows: Sequence[Row]) -> list[str]:
         mode = "" if row.device == "cpu" else f" {row.mode}"
         share = "" if math.isnan(row.share) else f"{100 * row.share:.0f} %"
         cells = [
-            row.preset,
+            escaped(row.preset),
             f"{row.width}x{row.height}",
             row.runtime + mode,
             row.precision,

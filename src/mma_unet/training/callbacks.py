@@ -13,14 +13,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mma_unet.data import from_float, write_image
+from mma_unet.errors import InputError
 from mma_unet.tables import read_rows, write_rows
 
 __all__ = ["CurveWriter", "EpochReport", "SampleGrid", "read_curve"]
 
 
 def read_curve(path: Path) -> list[dict[str, str]]:
-    """The rows of a `curve.csv`; a row lacks the values that its epoch did not measure."""
-    return [{k: v for k, v in row.items() if v} for row in read_rows(path)]
+    """The rows of a `curve.csv`; a row lacks the values that its epoch did not measure.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    rows = [{k: v for k, v in row.items() if v} for row in read_rows(path)]
+    if not all(row.get("epoch", "").isdecimal() for row in rows):
+        raise InputError(f"{path} is no learning curve: delete it, and a new one is begun")
+    return rows
 
 
 class EpochReport(L.Callback):

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from mma_unet.data import Pair
-from mma_unet.files import write_text
-from mma_unet.models import IRUNet, MMAUNet, VIUNet
+from mma_unet.errors import InputError
+from mma_unet.files import parse_json, write_text
+from mma_unet.models import IRUNet, MMAUNet, MMAUNetConfig, VIUNet
 from mma_unet.models.soft import SoftFusion, offset_pairing
 from mma_unet.training.recipe import StageSettings
 from mma_unet.training.tasks import FusionTask
@@ -136,8 +137,25 @@ def write_choice(choice: PairingChoice, path: Path) -> None:
     write_text(path, json.dumps(values, indent=1))
 
 
-def read_choice(path: Path) -> PairingChoice:
-    """Read what `write_choice` wrote."""
-    values = json.loads(path.read_text(encoding="utf-8"))
-    pairing = tuple((int(vi), int(ir)) for vi, ir in values["pairing"])
-    return PairingChoice(values["method"], pairing, values["evidence"])
+def read_choice(path: Path, model: MMAUNetConfig) -> PairingChoice:
+    """Read what `write_choice` wrote.
+
+    Args:
+        path: The file.
+        model: The network whose pairing was chosen.
+
+    Raises:
+        InputError: The file holds no choice for this network.
+    """
+    try:
+        values = parse_json(path.read_text(encoding="utf-8"))
+        if not (isinstance(values, dict) and isinstance(values["evidence"], dict)):
+            raise ValueError("no mapping")
+        pairing = replace(model, pairing=values["pairing"]).pairing
+        return PairingChoice(str(values["method"]), pairing, values["evidence"])
+    except (OSError, KeyError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise InputError(
+            f"{path} holds no pairing of this network ({reason}): delete it and the folder "
+            "'fusion' beside it, and the pairing is chosen again"
+        ) from error

@@ -28,7 +28,7 @@ def open_splits(specs: tuple[str, ...], root: str | Path) -> list[Pair]:
     """
     pairs: list[Pair] = []
     for spec in specs:
-        match = re.fullmatch(r"([^\[\]]+)(?:\[(-?\d+)?:(-?\d+)?(?::(\d+))?\])?", spec)
+        match = re.fullmatch(r"([^\[\]]+)(?:\[(-?\d{1,9})?:(-?\d{1,9})?(?::(\d{1,9}))?\])?", spec)
         if match is None:
             raise InputError(f"{spec}: not a data split; write NAME/SPLIT or NAME/SPLIT[a:b:step]")
         path, *cuts = match.groups()

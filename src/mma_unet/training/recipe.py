@@ -5,7 +5,10 @@ See also: `mma_unet.training.recipe_file`, which reads one; `mma_unet.training.r
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath, PureWindowsPath
+from reprlib import repr as _brief
 from typing import Any
 
 from mma_unet.losses import FusionLossConfig
@@ -20,6 +23,15 @@ STAGES = ("vi", "ir", "fusion")
 
 PAIRINGS = ("given", "auto", "learned", "levels", "cka")
 """How the pairing is found: as the model has it, or chosen between stage I and stage II."""
+
+# Far beyond what is of use: a slip of the keyboard is found before a training starts.
+_MOST_PIXELS = 16_384
+_MOST_ITEMS = 10**6
+_MOST_WORKERS = 1024
+_MOST_CHANGE = 10.0
+_MOST_WEIGHT = 1e6
+_MOST_SEED = (2**32 - 1) // 3 - 1
+"""Each stage has a seed of its own, `3 * seed` and so on; PyTorch takes 32 bits."""
 
 AUTO = "learned"
 """What `"auto"` stands for; see docs/asymmetry.md for why."""
@@ -70,14 +82,13 @@ class DataSettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        _positive(self, "crop", "val_crop", "batch_size", "repeat")
+        _within(self, 1, _MOST_PIXELS, "crop", "val_crop")
+        _within(self, 1, _MOST_ITEMS, "batch_size", "repeat")
+        _within(self, 0, _MOST_WORKERS, "workers")
+        _within(self, 0, _MOST_CHANGE, "jitter", "zoom")
+        _within(self, 0, 1, "degrade", "blind", "wear")
         if self.scale is not None and not 0 < self.scale[0] <= self.scale[1] <= 1:
             raise ValueError("scale must be 0 < low <= high <= 1")
-        if self.workers < 0 or self.jitter < 0 or self.zoom < 0:
-            raise ValueError("workers, jitter and zoom must be 0 or more")
-        for name in ("degrade", "blind", "wear"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in 0..1, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -116,11 +127,16 @@ class StageSettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        _positive(self, "epochs", "val_every")
+        _within(self, 1, _MOST_ITEMS, "epochs", "val_every")
         if not 0 <= self.settle <= self.epochs:
             raise ValueError(f"settle must be in 0..{self.epochs} epochs, not {self.settle}")
-        if self.lr <= 0 or self.weight_decay < 0:
+        if not self.lr > 0 or not self.weight_decay >= 0:
             raise ValueError("lr must be above 0 and weight_decay 0 or more")
+        _within(self, 0, _MOST_WEIGHT, "lr", "weight_decay", "teacher_weight")
+        weights = {**asdict(self.loss), **self.metrics}
+        for name, value in weights.items():
+            if isinstance(value, float) and not 0 <= value <= _MOST_WEIGHT:
+                raise ValueError(f"{name}: a weight must be in 0..{_MOST_WEIGHT:g}, not {value}")
 
 
 @dataclass(frozen=True)
@@ -162,8 +178,8 @@ class Recipe:
         multiple = self.model.size_multiple
         if self.data.crop % multiple or self.data.val_crop % multiple:
             raise ValueError(f"data.crop and data.val_crop must be multiples of {multiple}")
-        if self.seed < 0:
-            raise ValueError("seed must be 0 or more")
+        _check_name(self.name)
+        _within(self, 0, _MOST_SEED, "seed")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
         if self.pairing not in PAIRINGS:
@@ -194,7 +210,21 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _positive(settings: Any, *names: str) -> None:
+def _within(settings: Any, least: float, most: float, *names: str) -> None:
+    """Check that settings are in a range; NaN is in none."""
     for name in names:
-        if getattr(settings, name) < 1:
-            raise ValueError(f"{name} must be at least 1, not {getattr(settings, name)}")
+        value = getattr(settings, name)
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, not {value}")
+        if not value <= most:
+            raise ValueError(f"{name} must be at most {most:g}, not {value:g}")
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that is more than the name of one file on some system."""
+    plain = PurePosixPath(name).name == name == PureWindowsPath(name).name
+    if not plain or name in ("", "..") or not name.isprintable() or len(os.fsencode(name)) > 200:
+        raise ValueError(
+            f"name must be a plain name for a file, at most 200 bytes and without a path, not "
+            f"{_brief(name)}"
+        )

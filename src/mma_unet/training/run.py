@@ -18,7 +18,7 @@ from lightning.pytorch.callbacks import Callback
 from mma_unet.data import Pair
 from mma_unet.errors import InputError
 from mma_unet.files import write_text
-from mma_unet.models import MMAUNet, round_to_half, save_model
+from mma_unet.models import MMAUNet, load_model, round_to_half, save_model
 from mma_unet.training.pairing import Chooser
 from mma_unet.training.pairs_data import PairsData, open_splits
 from mma_unet.training.plan import check, plan
@@ -95,7 +95,9 @@ def train(
     if "fusion" not in stages or not is_first():
         return None
     target = out / f"{recipe.name}.safetensors"
-    if not target.is_file():
+    if target.is_file():
+        load_model(target)  # refuses a damaged one
+    else:
         _finish(recipe, networks.model, target, fitter.device)
     return target
 

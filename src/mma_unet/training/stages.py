@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import lightning as L
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from mma_unet.data import Pair
 from mma_unet.errors import InputError
 from mma_unet.files import replacing
 from mma_unet.models import IRUNet, MMAUNet, VIUNet, load_model, with_unshuffle
+from mma_unet.models.tensors import read_tensors
 from mma_unet.training.pairing import (
     Chooser,
     PairingChoice,
@@ -94,7 +95,9 @@ class _Training(Stage):
 
     def load(self) -> None:
         """Take the weights."""
-        self.build().network.load_state_dict(load_file(self.file))
+        network = self.build().network
+        mend = f"delete it, and the stage {self.name!r} is trained again"
+        network.load_state_dict(read_tensors(self.file, network, mend), strict=False)
 
     def fit(self, fitter: Fitter) -> None:
         """Train, from the last checkpoint on if there is one, and save the weights."""
@@ -184,7 +187,7 @@ class RulePairing(Stage):
 
     def load(self) -> None:
         """Read what was chosen."""
-        self.networks.choice = read_choice(self.file)
+        self.networks.choice = read_choice(self.file, self.recipe.model)
 
     def fit(self, fitter: Fitter) -> None:  # noqa: ARG002
         """Choose, and note the choice."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -141,7 +140,7 @@ class Study:
         out = first.parent / "learned"
         _share(first, out, ("vi", "ir"))
         self._train(replace(self._recipe(seed, True), pairing="learned"), out, ("search",))
-        return read_choice(out / "pairing.json")
+        return read_choice(out / "pairing.json", self.recipe.model)
 
     def choose(self, seed: int, chooser: Chooser) -> PairingChoice:
         """Choose the pairing from a trained, guided stage I and the training pairs."""
@@ -198,7 +197,8 @@ def _share(source: Path, target: Path, stages: Sequence[str]) -> None:
         if not old.is_file() or new.is_file():
             continue
         with replacing(new) as part:
-            with suppress(OSError):
+            part.unlink()  # a link needs a name that is free
+            try:
                 os.link(old, part)
-            if not part.is_file():
+            except OSError:
                 shutil.copyfile(old, part)

@@ -18,12 +18,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from mma_unet.errors import InputError
-from mma_unet.training.callbacks import CurveWriter, SampleGrid
+from mma_unet.training.callbacks import CurveWriter, SampleGrid, read_curve
 from mma_unet.training.pairs_data import PairsData
 from mma_unet.training.recipe import StageSettings
 from mma_unet.training.sync_norm import SyncBatchNormCPU
 
-__all__ = ["Fitter", "is_first"]
+__all__ = ["Fitter", "check_checkpoint", "is_first"]
 
 log = logging.getLogger(__name__)
 
@@ -69,13 +69,17 @@ class Fitter:
             settings: The budget.
 
         Raises:
-            InputError: From the data.
+            InputError: From the data, or what an earlier run left is damaged.
             KeyboardInterrupt: The training was interrupted.
         """
         start = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         trainer = self._trainer(folder, settings)
-        last = folder / "last.ckpt"
+        last, curve = folder / "last.ckpt", folder / "curve.csv"
+        if last.is_file():
+            check_checkpoint(last, task)
+        if curve.is_file():
+            read_curve(curve)  # refuses a damaged one now, not after the first epoch
         try:
             trainer.fit(
                 task,
@@ -131,3 +135,26 @@ class Fitter:
         if probe.strategy.root_device.type == "cpu":
             return {"plugins": [SyncBatchNormCPU()]}
         return {"sync_batchnorm": True}
+
+
+_RESUMED = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "epoch", "global_step")
+
+
+def check_checkpoint(path: Path, task: L.LightningModule) -> None:
+    """Refuse a checkpoint that a training of `task` cannot go on from.
+
+    Raises:
+        InputError: It is damaged, or of another network.
+    """
+    mend = "delete it, and this stage is trained from its beginning"
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip and PyTorch have many kinds
+        raise InputError(f"{path}: the checkpoint is damaged and cannot be read: {mend}") from error
+    lacking = [key for key in _RESUMED if not isinstance(found, dict) or key not in found]
+    if lacking:
+        raise InputError(f"{path}: the checkpoint is damaged (no {lacking[0]}): {mend}")
+    state = found["state_dict"]
+    shapes = isinstance(state, dict) and {k: getattr(v, "shape", 0) for k, v in state.items()}
+    if shapes != {key: value.shape for key, value in task.state_dict().items()}:
+        raise InputError(f"{path}: the checkpoint is of another network, or damaged: {mend}")

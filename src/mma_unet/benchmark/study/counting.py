@@ -15,7 +15,7 @@ from mma_unet.benchmark.study.bradley_terry import bradley_terry
 from mma_unet.benchmark.study.key import kind_of, read_key, read_kinds
 from mma_unet.errors import InputError
 from mma_unet.files import write_text
-from mma_unet.tables import markdown, write_rows
+from mma_unet.tables import escaped, markdown, write_rows
 
 __all__ = ["ALL", "Row", "Tally", "tally"]
 
@@ -97,15 +97,18 @@ class Tally:
     def markdown(self) -> str:
         """The table, and who beat whom how often, as Markdown."""
         raters = f"{len(self.raters)} rater{'s' * (len(self.raters) != 1)}"
+        head, body = self.cells()
+        body = [[*map(escaped, row[:2]), *row[2:]] for row in body]
+        methods = [escaped(method) for method in self.methods]
         versus = [
             [method, *("" if i == j else f"{self.wins[i, j]:.4g}" for j in range(len(self.wins)))]
-            for i, method in enumerate(self.methods)
+            for i, method in enumerate(methods)
         ]
         return (
             f"{self.pairs} of {self.of} pairs, {raters}. In brackets: {LEVEL:.0%} intervals of a "
-            f"bootstrap over pairs.\n\n{markdown(*self.cells())}\n\n"
+            f"bootstrap over pairs.\n\n{markdown(head, body)}\n\n"
             "Wins of the row over the column; a tie is half a win, a pair counts once.\n\n"
-            f"{markdown(['', *self.methods], versus)}\n"
+            f"{markdown(['', *methods], versus)}\n"
         )
 
     def write(self, folder: str | Path) -> None:
