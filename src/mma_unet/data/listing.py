@@ -124,9 +124,9 @@ def split_entries(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
             (ir if kind is IR else vi).append(entry)
         elif counted(entry.stem) is not None and entry.path.suffix.lower() in _JPEG:
             numbered.append(entry)
-    thermal = [entry for entry in numbered if _is_thermal(entry.path)]
+    thermal = {entry for entry in numbered if _is_thermal(entry.path)}
     if thermal:
-        ir += thermal
+        ir += [entry for entry in numbered if entry in thermal]
         vi += [entry for entry in numbered if entry not in thermal]
     return ir, vi
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from mma_unet.data.listing import Entry
@@ -85,12 +86,12 @@ class Matches:
     def join(self, ir_key: Callable[[Entry], Hashable], vi_key: Callable[[Entry], Hashable],
              name: Callable[[Entry, Entry], str]) -> None:  # fmt: skip
         """Pair what is left and has one key; None is no key."""
-        by_ir = self._group(self.lonely_ir, ir_key)
-        by_vi = self._group(self.lonely_vi, vi_key)
+        by_ir = self.group(self.lonely_ir, ir_key)
+        by_vi = self.group(self.lonely_vi, vi_key)
         for key, ours in by_ir.items():
             theirs = by_vi.get(key, [])
             if len(ours) == 1 and len(theirs) > 1:
-                theirs = self._by_lens(ours[0], theirs)
+                theirs = self.by_lens(ours[0], theirs)
             if len(ours) == len(theirs) == 1:
                 self.add(name(ours[0], theirs[0]), ours[0], theirs[0])
             elif theirs:
@@ -101,9 +102,10 @@ class Matches:
                 )
                 self.claims |= dict.fromkeys((*ours, *theirs), sentence)
 
-    def _group(
+    def group(
         self, entries: Iterable[Entry], key: Callable[[Entry], Hashable]
     ) -> dict[Hashable, list[Entry]]:
+        """Files by their key, without those that have none or were left out before."""
         groups: dict[Hashable, list[Entry]] = defaultdict(list)
         for entry in entries:
             found = None if entry in self.claims else key(entry)
@@ -111,7 +113,8 @@ class Matches:
                 groups[found].append(entry)
         return groups
 
-    def _by_lens(self, ir: Entry, vi: list[Entry]) -> list[Entry]:
+    def by_lens(self, ir: Entry, vi: list[Entry]) -> list[Entry]:
+        """Of several visible files of one shot, the one whose lens comes first; all if unknown."""
         letters = {entry.stem[-1:].casefold(): entry for entry in vi}
         order = [letter for letter in FIRST_LENS if letter in letters]
         if len(order) < len(vi):
@@ -221,23 +224,27 @@ def _in_place(vi: Entry, stem: str) -> str:
 
 
 def _join_shots(found: Matches) -> None:
-    """Rule 5."""
-    for ir in found.lonely_ir:
-        shot = stamped(ir.stem)
-        if shot is None or ir in found.claims:
-            continue
-        near = [
-            vi
-            for vi in found.lonely_vi
-            if vi not in found.claims
-            and vi.place(VI) == ir.place(IR)
-            and (other := stamped(vi.stem)) is not None
-            and other[0] == shot[0]
-            and abs((other[1] - shot[1]).total_seconds()) <= _SAME_SHOT_S
-        ]
-        near = found._by_lens(ir, near) if len(near) > 1 else near
-        if len(near) == 1:
-            found.add(_shared_name(ir, near[0]), ir, near[0])
+    """Rule 5; files that share a shot with another of their side stay alone."""
+    ours = found.group(found.lonely_ir, partial(_shot_key, words=IR))
+    theirs = found.group(found.lonely_vi, partial(_shot_key, words=VI))
+    for key, shots in ours.items():
+        for ir in shots:
+            near = [vi for vi in theirs.get(key, []) if _same_shot(ir, vi)]
+            near = found.by_lens(ir, near) if len(near) > 1 else near
+            if len(near) == 1 and sum(_same_shot(other, near[0]) for other in shots) == 1:
+                found.add(_shared_name(ir, near[0]), ir, near[0])
+
+
+def _shot_key(entry: Entry, words: Words) -> Hashable:
+    shot = stamped(entry.stem)
+    return None if shot is None else (entry.place(words), shot[0])
+
+
+def _same_shot(one: Entry, other: Entry) -> bool:
+    shots = stamped(one.stem), stamped(other.stem)
+    if shots[0] is None or shots[1] is None:
+        return False
+    return abs((shots[0][1] - shots[1][1]).total_seconds()) <= _SAME_SHOT_S
 
 
 def _join_neighbors(found: Matches) -> None:

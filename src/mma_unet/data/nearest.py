@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["why_unpaired"]
 
-_AROUND = 8
+_AROUND = 4
 """Candidates on either side in natural order that are looked at: folders may be large."""
 
 _LIKE = 0.5
-_MEND = "name both files of a pair alike, or say how they differ with --pair."
+_MEND = "name both alike, or say how they differ with --pair."
 
 
 def why_unpaired(found: Matches) -> list[str]:
@@ -71,24 +71,23 @@ def _why(
         return f"the nearest, {shown}, lies in another folder"
     theirs = foreign.bare(best.stem)
     if re.split(r"\d+", mine.casefold()) == re.split(r"\d+", theirs.casefold()):
-        ours, others = (re.findall(r"\d+", text) for text in (mine, theirs))
-        one, other = next((a, b) for a, b in zip(ours, others, strict=True) if int(a) != int(b))
+        numbers = zip(*(re.findall(r"\d+", text) for text in (mine, theirs)), strict=True)
+        one, other = next((a, b) for a, b in numbers if int(a) != int(b))
         return f"the nearest, {shown}, has the number {other} and not {one}"
     ours, others = _differing(mine, theirs)
     return f"the nearest, {shown}, differs in {others!r} where it has {ours!r}"
 
 
 def _differing(one: str, other: str) -> tuple[str, str]:
-    """The parts of two names between their common start and their common end.
+    """The words of two names between their common start and their common end.
 
     Example:
         >>> _differing("cam_left_1", "cam_right_1")
         ('left', 'right')
     """
-    start = 0
-    while start < min(len(one), len(other)) and one[start] == other[start]:
-        start += 1
-    end = 0
-    while end < min(len(one), len(other)) - start and one[-1 - end] == other[-1 - end]:
-        end += 1
-    return one[start : len(one) - end], other[start : len(other) - end]
+    ones, others = (re.split(r"([_\-\s.]+)", name) for name in (one, other))
+    while ones and others and ones[0] == others[0]:
+        del ones[0], others[0]
+    while ones and others and ones[-1] == others[-1]:
+        del ones[-1], others[-1]
+    return "".join(ones), "".join(others)

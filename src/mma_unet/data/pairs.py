@@ -114,10 +114,11 @@ def find_pairs(
         found = match_entries(ir_files, vi_files)
     pairing = _pairing(found, (*problems, *more))
     if not pairing.pairs:
+        why = next(iter(pairing.reasons), "no name says which modality it is").rstrip(".")
         raise InputError(
-            f"no image of {ir} has a partner in {vi} ({pairing.reasons[0].rstrip('.')}): give the "
-            "two files of a pair the same name, or names that differ only in a suffix such as _ir "
-            "and _vi, or say how they differ with --pair."
+            f"no image of {ir} has a partner in {vi} ({why}): give the two files of a pair the "
+            "same name, or names that differ only in a suffix such as _ir and _vi, or say how they "
+            "differ with --pair."
         )
     return pairing
 
