@@ -11,7 +11,7 @@ from mma_unet.benchmark.pool import ScorePool, sensible_workers
 from mma_unet.benchmark.scores import Scores
 from mma_unet.benchmark.triples import Triple, match
 from mma_unet.data import find_pairs
-from mma_unet.data.storage import locate
+from mma_unet.data.storage import as_place
 from mma_unet.metrics.scoring import suite_specs
 
 __all__ = ["Progress", "evaluate_folder", "score_triples", "suite_names"]
@@ -70,11 +70,8 @@ def evaluate_folder(
         InputError: A folder is missing or empty, no file has a partner, or there is no such suite.
     """
     names = suite_names(suite)
-    ir, vi, fused = (
-        locate(place) if isinstance(place, str) else place for place in (ir, vi, fused)
-    )
     pairing = find_pairs(ir, vi, recursive=recursive, pattern=pattern)
-    triples, problems = match(pairing, fused, vi, recursive=recursive)
+    triples, problems = match(pairing, as_place(fused), as_place(vi), recursive=recursive)
     workers = sensible_workers(len(triples)) if workers is None else workers
     with ScorePool(names, workers) as pool:
         return score_triples(pool, triples, problems=problems, progress=progress)

@@ -150,6 +150,12 @@ def match_pattern(
         ir = [entry for entry in ir if pattern.ir.key(entry.name) is not None]
         vi = [entry for entry in vi if pattern.vi.key(entry.name) is not None]
     found = Matches(ir, vi)
+    for side, entries in ((pattern.ir, ir), (pattern.vi, vi)):
+        for entry in entries:
+            if side.key(entry.name) is None:
+                found.claims[entry] = (
+                    f"{entry.path} does not read as {side.text}: change --pair, or leave it so."
+                )
     found.join(
         lambda entry: pattern.ir.key(entry.name),
         lambda entry: pattern.vi.key(entry.name),

@@ -72,7 +72,9 @@ def _why(
     theirs = foreign.bare(best.stem)
     if re.split(r"\d+", mine.casefold()) == re.split(r"\d+", theirs.casefold()):
         numbers = zip(*(re.findall(r"\d+", text) for text in (mine, theirs)), strict=True)
-        one, other = next((a, b) for a, b in numbers if int(a) != int(b))
+        one, other = next(((a, b) for a, b in numbers if int(a) != int(b)), ("", ""))
+        if not one:
+            return f"the nearest, {shown}, is left out too"
         return f"the nearest, {shown}, has the number {other} and not {one}"
     ours, others = _differing(mine, theirs)
     return f"the nearest, {shown}, differs in {others!r} where it has {ours!r}"

@@ -17,7 +17,7 @@ from mma_unet.data.matching import Matches, match_entries, match_pattern, match_
 from mma_unet.data.names import IR, VI, natural_key
 from mma_unet.data.nearest import why_unpaired
 from mma_unet.data.patterns import PairPattern
-from mma_unet.data.storage import locate
+from mma_unet.data.storage import as_place
 from mma_unet.errors import InputError
 
 __all__ = ["Pair", "Pairing", "find_pairs", "find_results", "natural_key", "split_by_name"]
@@ -90,7 +90,7 @@ def find_pairs(
         InputError: A path is missing, a file meets a folder, a folder holds no image, the pattern
             is none, or no pair is found at all.
     """
-    ir, vi = (locate(place) if isinstance(place, str) else place for place in (ir, vi))
+    ir, vi = as_place(ir), as_place(vi)
     for path in (ir, vi):
         if not path.exists():
             raise InputError(f"{path} does not exist: check the path.")

@@ -17,7 +17,7 @@ from av.error import FFmpegError
 from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
-from mma_unet.data.video import default_colorspace
+from mma_unet.data.video import default_colorspace, openable
 from mma_unet.data.video_names import VIDEO_FORMATS
 from mma_unet.errors import InputError
 from mma_unet.files import part_beside
@@ -143,7 +143,7 @@ class _Sound:
     """The first audio stream of a file, copied in step with the picture."""
 
     def __init__(self, source: str) -> None:
-        self._file: InputContainer = av.open(source)
+        self._file: InputContainer = av.open(openable(source))
         self._stream: AudioStream | None = next(iter(self._file.streams.audio), None)
         picture = next(iter(self._file.streams.video), None)
         self._start = Fraction(0)
