@@ -32,6 +32,7 @@ from mma_unet.benchmark.scores import FloatArray
 from mma_unet.benchmark.statistics import Summary, summarize
 from mma_unet.benchmark.triples import Triple, load
 from mma_unet.data import Pair, find_pairs
+from mma_unet.data.storage import as_place
 from mma_unet.errors import InputError
 from mma_unet.files import probe_target
 from mma_unet.metrics import MetricSpec
@@ -154,7 +155,7 @@ def compare(
     pairing = find_pairs(ir, vi)
     names = [pair.name for pair in pairing.pairs]
     _check_shown(show, names, "no pair is named {}")
-    folders = [from_folder(n, Path(f), pairing, Path(vi)) for n, f in results.items()]
+    folders = [from_folder(n, as_place(f), pairing, as_place(vi)) for n, f in results.items()]
     probe_target(out / "report.html")
     ours = [
         fuse_with(

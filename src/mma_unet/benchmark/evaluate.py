@@ -11,6 +11,7 @@ from mma_unet.benchmark.pool import ScorePool, sensible_workers
 from mma_unet.benchmark.scores import Scores
 from mma_unet.benchmark.triples import Triple, match
 from mma_unet.data import find_pairs
+from mma_unet.data.storage import as_place
 from mma_unet.metrics.scoring import suite_specs
 
 __all__ = ["Progress", "evaluate_folder", "score_triples", "suite_names"]
@@ -42,6 +43,8 @@ def evaluate_folder(
     suite: str | Iterable[str] = "paper",
     workers: int | None = 1,
     progress: Progress | None = None,
+    recursive: bool = False,
+    pattern: str | None = None,
 ) -> Scores:
     """Score every fused image of a folder that has both its sources.
 
@@ -56,6 +59,8 @@ def evaluate_folder(
         suite: A suite, a metric, or several of them.
         workers: Processes; None chooses by the number of images.
         progress: Called after each image.
+        recursive: See `mma_unet.data.find_pairs`; the fused folder is searched in the same way.
+        pattern: See `mma_unet.data.find_pairs`.
 
     Returns:
         The scores in natural order of the names; files without partners, unreadable files and
@@ -65,7 +70,8 @@ def evaluate_folder(
         InputError: A folder is missing or empty, no file has a partner, or there is no such suite.
     """
     names = suite_names(suite)
-    triples, problems = match(find_pairs(ir, vi), Path(fused), Path(vi))
+    pairing = find_pairs(ir, vi, recursive=recursive, pattern=pattern)
+    triples, problems = match(pairing, as_place(fused), as_place(vi), recursive=recursive)
     workers = sensible_workers(len(triples)) if workers is None else workers
     with ScorePool(names, workers) as pool:
         return score_triples(pool, triples, problems=problems, progress=progress)

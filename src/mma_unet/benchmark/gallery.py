@@ -126,7 +126,7 @@ def _of_peers(pair: Pair, folder: Path) -> dict[str, Array]:
         raise InputError(f"{folder}: no such folder of methods")
     found: dict[str, Array] = {}
     for method in sorted(p for p in folder.iterdir() if p.is_dir()):
-        files, _ = fused_by_visible(Pairing((pair,), (), ()), method, pair.vi.parent)
+        files, _ = fused_by_visible(Pairing((pair,), (), ()), method, pair.vi.parent, needed=False)
         if pair.vi in files:
             found[method.name] = read_eight_bit(files[pair.vi])
     return found

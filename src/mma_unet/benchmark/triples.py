@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mma_unet.data import Pairing, find_pairs, from_float, to_float
+from mma_unet.data import Pairing, from_float, to_float
 from mma_unet.data.images import luminance, read_eight_bit
+from mma_unet.data.pairs import find_results
 from mma_unet.errors import InputError
 from mma_unet.pyramid import pyramid_fusion
 
@@ -69,9 +70,9 @@ class Triple:
 
 
 def fused_by_visible(
-    pairing: Pairing, fused: Path, vi: Path
+    pairing: Pairing, fused: Path, vi: Path, *, recursive: bool = False, needed: bool = True
 ) -> tuple[dict[Path, Path], tuple[Path, ...]]:
-    """The fused file of each visible file, by the rules that pair the sources.
+    """The fused file of each visible file, by the rules of `mma_unet.data.pairs.find_results`.
 
     The visible images themselves may stand for a method.
 
@@ -79,26 +80,35 @@ def fused_by_visible(
         pairing: The sources.
         fused: A folder of fused images, or one.
         vi: The folder of visible images that `pairing` was made from, or one.
+        recursive: Search the folders in `fused` too.
+        needed: Whether at least one result must be there.
 
     Returns:
         Fused file by visible file, and the fused files that belong to none.
 
     Raises:
-        InputError: A path is missing, holds no image, is ambiguous, or nothing matches.
+        InputError: A path is missing or holds no image, or no result is there and one is needed.
     """
     if fused.exists() and fused.resolve() == vi.resolve():
         return {pair.vi: pair.vi for pair in pairing.pairs}, ()
-    found = find_pairs(fused, vi)
+    found = find_results(pairing, fused, recursive=recursive)
+    if needed and not found.pairs:
+        raise InputError(
+            f"no image of {fused} is called as a pair of the sources ({found.reasons[0]})"
+        )
     return {pair.vi: pair.ir for pair in found.pairs}, found.unpaired_ir
 
 
-def match(pairing: Pairing, fused: Path, vi: Path) -> tuple[list[Triple], list[str]]:
+def match(
+    pairing: Pairing, fused: Path, vi: Path, *, recursive: bool = False
+) -> tuple[list[Triple], list[str]]:
     """Complete pairs with their fused files.
 
     Args:
         pairing: The sources.
         fused: The folder of fused images.
         vi: The folder of visible images that `pairing` was made from.
+        recursive: Search the folders in `fused` too.
 
     Returns:
         The triples, and one sentence for each file that has no partner.
@@ -106,9 +116,8 @@ def match(pairing: Pairing, fused: Path, vi: Path) -> tuple[list[Triple], list[s
     Raises:
         InputError: As `fused_by_visible`.
     """
-    found, extra = fused_by_visible(pairing, fused, vi)
-    problems = [f"{path}: no visible image of its name" for path in pairing.unpaired_ir]
-    problems += [f"{path}: no infrared image of its name" for path in pairing.unpaired_vi]
+    found, extra = fused_by_visible(pairing, fused, vi, recursive=recursive)
+    problems = list(pairing.reasons)
     problems += [f"{pair.vi}: no fused image of its name" for pair in pairing.pairs
                  if pair.vi not in found]  # fmt: skip
     problems += [f"{path}: no source images of its name" for path in extra]

@@ -53,8 +53,28 @@ errors = _Stream(stderr=True)
 Runtime = StrEnum("Runtime", ["auto", "torch", "onnxruntime", "openvino"])
 Precision = StrEnum("Precision", ["auto", "fp32", "bf16", "int8"])
 
-Ir = Annotated[Path, typer.Argument(help="Infrared image, or folder of them.", metavar="IR")]
-Vi = Annotated[Path, typer.Argument(help="Visible image, or folder of them.", metavar="VI")]
+
+def _place(text: str) -> Path:
+    """The path or URL that a word of the command line names."""
+    from mma_unet.data.storage import locate
+
+    return locate(text)
+
+
+def place_argument(text: str, name: str) -> Any:
+    """An argument that is a path or an fsspec URL."""
+    return typer.Argument(help=text, metavar=name, parser=_place)
+
+
+Ir = Annotated[Path, place_argument("Infrared image, or folder of them.", "IR")]
+Vi = Annotated[Path, place_argument("Visible image, or folder of them.", "VI")]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", help="Search the folders in the folders too.")
+]
+PairPattern = Annotated[
+    str | None,
+    typer.Option("--pair", help="How the names of a pair read, e.g. '*_left=*_right', 'X#=X#+1'."),
+]
 Model = Annotated[
     str | None, typer.Option("--model", "-m", help="Shipped weights by name, or a file.")
 ]

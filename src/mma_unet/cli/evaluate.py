@@ -8,15 +8,30 @@ from typing import Annotated
 
 import typer
 
-from mma_unet.cli.common import Ir, ShowProgress, Suite, Vi, Workers, errors, out_option, show, warn
+from mma_unet.cli.common import (
+    Ir,
+    PairPattern,
+    Recursive,
+    ShowProgress,
+    Suite,
+    Vi,
+    Workers,
+    errors,
+    out_option,
+    place_argument,
+    show,
+    warn,
+)
 from mma_unet.cli.progress import progress_bar
 
 
 def evaluate(
     ir: Ir,
     vi: Vi,
-    fused: Annotated[Path, typer.Argument(help="Folder of the fused images.", metavar="FUSED")],
+    fused: Annotated[Path, place_argument("Folder of the fused images.", "FUSED")],
     suite: Suite = "paper",
+    recursive: Recursive = False,
+    pair: PairPattern = None,
     csv: Annotated[
         Path | None, out_option("Write the scores of each image here, as CSV.", "--csv")
     ] = None,
@@ -36,7 +51,7 @@ def evaluate(
             probe_target(target)
     with progress_bar(shown=progress) as step:
         scores = evaluate_folder(
-            ir, vi, fused, suite=suite, workers=workers,
+            ir, vi, fused, suite=suite, workers=workers, recursive=recursive, pattern=pair,
             progress=lambda _, done, total: step("Scoring", done, total),
         )  # fmt: skip
     if len(scores):

@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mma_unet.cli.common import Precision, Runtime, check_writable, errors, say, warn
-from mma_unet.cli.fuse_video import VideoOptions, fuse_to_video, wants_video
+from mma_unet.cli.common import Precision, Runtime, check_writable, say, warn
+from mma_unet.cli.fuse_report import list_failures, show_pairing
+from mma_unet.cli.fuse_video import (
+    VideoOptions,
+    fuse_to_video,
+    fuse_video_folders,
+    hold_videos,
+    wants_video,
+)
 from mma_unet.cli.progress import Step, progress_bar
 from mma_unet.errors import InputError
 from mma_unet.files import kind_of
 
 if TYPE_CHECKING:
-    from mma_unet.data import Pair
+    from mma_unet.data import Pair, Pairing
     from mma_unet.inference import Outcome, Task
 
 IrRange = StrEnum("IrRange", ["full", "auto"])
@@ -45,6 +52,16 @@ def fuse(
     page: Annotated[
         int | None, _input(min=1, help="Page of TIFF files; default: the first.")
     ] = None,
+    recursive: Annotated[
+        bool, _input("--recursive", help="Search the folders in the folders too.")
+    ] = False,
+    pair: Annotated[
+        str | None,
+        _input(help="How the names of a pair read, e.g. '*_left=*_right', 'X#=X#+1'."),
+    ] = None,
+    dry_run: Annotated[
+        bool, _input("--dry-run", help="Show the pairs and their results; fuse nothing.")
+    ] = False,
     out: Annotated[
         str, _output("--out", "-o", help="Fused image or video, or a folder for images.")
     ],
@@ -103,10 +120,13 @@ def fuse(
     Folders and files may be fsspec URLs, e.g. s3://bucket/ir.
     What is done already is skipped, with whatever options it was done: --overwrite redoes it.
     """
+    from mma_unet.data.pairs import find_pairs
     from mma_unet.data.storage import locate
     from mma_unet.inference import Fuser, fuse_files
     from mma_unet.models import DEFAULT_MODEL
 
+    ir, vi = (str(locate(s)) if s.startswith("file://") else s for s in (ir, vi))
+    find = partial(find_pairs, recursive=recursive, pattern=pair)
     make_fuser = partial(
         Fuser,
         model or DEFAULT_MODEL,
@@ -127,11 +147,15 @@ def fuse(
         if "://" not in source:
             kind_of(source)  # refuses, in a sentence, what cannot even be looked at
     target = locate(out)
-    if wants_video(ir, vi, target):
+    folders = hold_videos(ir, vi, recursive=recursive)
+    if folders or wants_video(ir, vi, target):
         if engine is Engine.ray:
             raise InputError("--engine ray is for images: leave it out for a video")
-        options = VideoOptions(Fraction(str(fps)), audio, steady, seconds, batch_size, overwrite)
-        fuse_to_video(ir, vi, target, make_fuser, options, progress=progress)
+        options = VideoOptions(
+            Fraction(str(fps)), audio, steady, seconds, batch_size, overwrite, dry_run
+        )
+        fuse_all = partial(fuse_video_folders, find) if folders else fuse_to_video
+        fuse_all(ir, vi, target, make_fuser, options, progress=progress)
         return
 
     def start(tasks: Sequence[Task], on_tile: Callable[[int, int], None]) -> Iterator[Outcome]:
@@ -147,7 +171,9 @@ def fuse(
         return fuse_files(fuser, tasks, overwrite=overwrite, batch_size=batch_size)
 
     with progress_bar(shown=progress) as step:
-        _fuse_images(locate(ir), locate(vi), target, format_, start, step)
+        _fuse_images(
+            locate(ir), locate(vi), target, format_, find, None if dry_run else start, step
+        )
 
 
 def _fuse_images(
@@ -155,19 +181,23 @@ def _fuse_images(
     vi: Path,
     out: Path,
     format_: str | None,
-    engine: Callable[..., Iterator[Outcome]],
+    find: Callable[[Path, Path], Pairing],
+    engine: Callable[..., Iterator[Outcome]] | None,
     step: Step,
 ) -> None:
-    from mma_unet.data import find_pairs
-
-    pairing = find_pairs(ir, vi)
+    """Fuse two images or the pairs of two folders; without an engine, show them."""
+    pairing = find(ir, vi)
     tasks = _tasks(ir, vi, list(pairing.pairs), out, format_)
+    for note in pairing.notes:
+        warn(note)
+    if engine is None:
+        show_pairing(pairing, [task.target for task in tasks])
+        return
     if ir.is_dir():
         check_writable(out)
     start = time.monotonic()
     counts = {"fused": 0, "skipped": 0, "failed": 0}
-    lonely = (*pairing.unpaired_ir, *pairing.unpaired_vi)
-    failures = [f"{path} has no partner: name both files of a pair alike." for path in lonely]
+    failures = list(pairing.reasons)
 
     def on_tile(tile: int, tiles: int) -> None:
         done = sum(counts.values()) + min(tile / tiles, 0.999)
@@ -215,8 +245,4 @@ def _report(
     if counts["skipped"]:
         line += f", {counts['skipped']} done before (--overwrite fuses them again)"
     say(f"{line} -> {where}")
-    if failures:
-        errors.print(f"[bold red]{len(failures)} could not be fused:[/bold red]")
-        for failure in failures:
-            warn(f"  {failure}", style="")
-        raise typer.Exit(1)
+    list_failures(failures)

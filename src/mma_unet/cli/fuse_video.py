@@ -6,22 +6,41 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import typer
 
-from mma_unet.cli.common import say, warn
+from mma_unet.cli.common import check_writable, say, warn
+from mma_unet.cli.fuse_report import list_failures, show_pairing
 from mma_unet.cli.progress import progress_bar
+from mma_unet.data.listing import list_entries
+from mma_unet.data.storage import locate
+from mma_unet.data.video_names import (
+    VIDEO_FORMATS,
+    VIDEO_SUFFIXES,
+    is_live,
+    is_video,
+    is_web,
+)
 from mma_unet.errors import InputError
 from mma_unet.parts import sweep
 
 if TYPE_CHECKING:
+    from mma_unet.data import Pairing
     from mma_unet.data.video import FrameSource
     from mma_unet.inference import Fuser
     from mma_unet.inference.video import VideoResult
 
-__all__ = ["VideoOptions", "fuse_to_video", "wants_video"]
+__all__ = [
+    "VideoOptions",
+    "fuse_to_video",
+    "fuse_video_folders",
+    "hold_videos",
+    "wants_video",
+]
 
 
 @dataclass(frozen=True)
@@ -34,12 +53,27 @@ class VideoOptions:
     seconds: float | None
     batch_size: int
     overwrite: bool
+    dry_run: bool = False
+
+
+def hold_videos(ir: str, vi: str, *, recursive: bool) -> bool:
+    """Whether both sources are folders of videos, without an image in them."""
+    if is_video(ir) or is_video(vi):
+        return False
+    return all(_only_videos(locate(source), recursive) for source in (ir, vi))
+
+
+def _only_videos(folder: Path, recursive: bool) -> bool:
+    from mma_unet.data.images import IMAGE_SUFFIXES
+
+    if not folder.is_dir():
+        return False
+    files, _ = list_entries(folder, (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES), recursive=recursive)
+    return bool(files) and all(is_video(file.path.name) for file in files)
 
 
 def wants_video(ir: str, vi: str, out: Path) -> bool:
     """Whether the sources or the output say that a video is wanted."""
-    from mma_unet.data.video_names import VIDEO_FORMATS, is_video
-
     named = out.suffix.lower() in VIDEO_FORMATS and not out.is_dir()
     return named or is_video(ir) or is_video(vi) or _is_pattern(ir) or _is_pattern(vi)
 
@@ -60,16 +94,28 @@ def fuse_to_video(
     Raises:
         InputError: If a source cannot be read or the target cannot be written.
     """
+    from mma_unet.data.storage import is_remote, size, upload
     from mma_unet.data.video import VideoFile
     from mma_unet.inference.video import fuse_video
 
     target = _target(vi, out)
-    for source in (ir, vi):
-        if Path(source).exists() and Path(source).resolve() == target.resolve():
+    for place in map(_place, (ir, vi)):
+        if place is not None and place.exists() and place.resolve() == target.resolve():
             raise InputError(f"{target} is a source video: choose another output for -o")
-    sweep(target)
-    if not options.overwrite and target.is_file() and target.stat().st_size:
+    if options.dry_run:
+        say(f"{ir} + {vi} -> {target}; nothing was fused (--dry-run)")
+        return
+    if not is_remote(target):
+        sweep(target)
+    if not options.overwrite and size(target):
         say(f"{target} was done before (--overwrite fuses it again)")
+        return
+    if is_remote(target):  # FFmpeg writes to disks only
+        with TemporaryDirectory() as folder:
+            local = Path(folder) / target.name
+            fuse_to_video(ir, vi, local, make_fuser, options, progress=progress)
+            upload(local, target)
+        say(f"Copied to {target}")
         return
     with _open_both(ir, vi, options.fps) as (ir_frames, vi_frames):
         fuser = make_fuser()
@@ -93,6 +139,47 @@ def fuse_to_video(
         raise typer.Exit(1)
 
 
+def fuse_video_folders(
+    find: Callable[..., Pairing],
+    ir: str,
+    vi: str,
+    out: Path,
+    make_fuser: Callable[[], Fuser],
+    options: VideoOptions,
+    *,
+    progress: bool,
+) -> None:
+    """Fuse the videos of two folders, paired by name, into a folder, one after the other.
+
+    Args:
+        find: As `mma_unet.data.find_pairs`.
+        ir: Folder of the infrared videos.
+        vi: Folder of the visible videos.
+        out: Folder for the results.
+        make_fuser: Makes what does the work; called once.
+        options: As for one video.
+        progress: Whether to show it.
+    """
+    if out.suffix.lower() in VIDEO_FORMATS and not out.is_dir():
+        raise InputError(f"{ir} and {vi} hold videos: give a folder for -o")
+    pairing = find(ir, vi, suffixes=VIDEO_SUFFIXES)
+    targets = [out / (pair.name + _ending(pair.vi)) for pair in pairing.pairs]
+    if options.dry_run:
+        show_pairing(pairing, targets)
+        return
+    check_writable(out)
+    once = cache(make_fuser)
+    failures = list(pairing.reasons)
+    for pair, target in zip(pairing.pairs, targets, strict=True):
+        try:
+            fuse_to_video(str(pair.ir), str(pair.vi), target, once, options, progress=progress)
+        except InputError as error:
+            failures.append(str(error))
+        except typer.Exit:
+            failures.append(f"{target} is fused as far as both videos go")
+    list_failures(failures)
+
+
 def _is_pattern(source: str) -> bool:
     return (
         any(mark in source for mark in "%*?") and "://" not in source and not Path(source).exists()
@@ -101,16 +188,24 @@ def _is_pattern(source: str) -> bool:
 
 def _target(vi: str, out: Path) -> Path:
     """`out`, or a file named after the visible video if `out` is a folder."""
-    from mma_unet.data.video_names import VIDEO_FORMATS
-
     if out.suffix.lower() in VIDEO_FORMATS and not out.is_dir():
         return out
     if out.suffix and not out.is_dir():
         raise InputError(f"{out}: end its name in {' '.join(VIDEO_FORMATS)} for a video")
-    if not Path(vi).is_file():
+    place = _place(vi)
+    if place is None or not place.is_file():
         raise InputError(f"{out}: name a video file, e.g. -o fused.mp4")
-    suffix = Path(vi).suffix.lower()
-    return out / f"{Path(vi).stem}{suffix if suffix in VIDEO_FORMATS else '.mp4'}"
+    return out / (place.stem + _ending(place))
+
+
+def _ending(vi: Path) -> str:
+    """The ending of a result: that of the visible video where it can be written."""
+    return vi.suffix.lower() if vi.suffix.lower() in VIDEO_FORMATS else ".mp4"
+
+
+def _place(source: str) -> Path | None:
+    """The place of a source; None for a camera and an address of the web."""
+    return None if is_live(source) or is_web(source) else locate(source)
 
 
 @contextmanager
@@ -120,7 +215,8 @@ def _open_both(ir: str, vi: str, fps: Fraction) -> Iterator[tuple[FrameSource, F
     from mma_unet.data.video import ImageSequence, VideoFile, expand_pattern
 
     kinds = [
-        "pattern" if _is_pattern(s) else "folder" if Path(s).is_dir() else "video" for s in (ir, vi)
+        "pattern" if _is_pattern(s) else "folder" if (p := _place(s)) and p.is_dir() else "video"
+        for s in (ir, vi)
     ]
     if kinds == ["folder", "folder"]:
         pairing = find_pairs(ir, vi)

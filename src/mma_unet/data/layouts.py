@@ -29,6 +29,7 @@ _ANY_FOLDER = (
             ("infrared", "visible"),
             ("thermal", "visible"),
             ("thermal", "rgb"),
+            ("lwir", "visible"),
             ("ir", "rgb"),
             ("ct", "mri"),  # medical pairs: the functional or other modality, and the MRI
             ("pet", "mri"),
@@ -136,7 +137,10 @@ def _open_folder(path: Path, root: Path, split: str) -> Pairing:
         return pairing
     if present:
         raise InputError(f"{candidate} has no split {split!r}: use {_join([*present, 'all'])}.")
-    return find_pairs(candidate, candidate)
+    try:
+        return find_pairs(candidate, candidate)
+    except InputError:  # as KAIST is published: set00/V000/lwir, set00/V000/visible
+        return find_pairs(candidate, candidate, recursive=True)
 
 
 def _try_layouts(
@@ -198,6 +202,8 @@ def _join_pairings(parts: list[tuple[str, Pairing]]) -> Pairing:
         tuple(pairs),
         tuple(path for _, pairing in parts for path in pairing.unpaired_ir),
         tuple(path for _, pairing in parts for path in pairing.unpaired_vi),
+        tuple(reason for _, pairing in parts for reason in pairing.reasons),
+        tuple(note for _, pairing in parts for note in pairing.notes),
     )
 
 

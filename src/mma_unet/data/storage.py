@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,12 +19,14 @@ from mma_unet.files import kind_of, replacing
 from mma_unet.parts import part_beside, part_mark, remove_dead
 
 __all__ = [
+    "as_place",
     "is_remote",
     "list_files",
     "locate",
     "read_bytes",
     "remove_leftovers",
     "size",
+    "upload",
     "write_atomically",
 ]
 
@@ -78,6 +80,11 @@ def locate(text: str | os.PathLike[str]) -> Path:
     return cast(Path, place)
 
 
+def as_place(place: str | Path) -> Path:
+    """What `locate` gives for text; a place as it is."""
+    return locate(place) if isinstance(place, str) else place
+
+
 def is_remote(path: object) -> bool:
     """Whether a place from `locate` is behind a URL."""
     return hasattr(path, "fs") and hasattr(path, "protocol")
@@ -125,7 +132,7 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """
     try:
         if is_remote(path):
-            _put(path, bytes(data))
+            _put(path, lambda place: place.fs.pipe_file(place.path, bytes(data)))
             return
         kind = kind_of(path)
         if kind == "folder":
@@ -144,15 +151,30 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
         ) from error
 
 
-def _put(path: Path, data: bytes) -> None:
+def upload(file: Path, path: Path) -> None:
+    """Copy a local file to a place behind a URL, where it appears whole or not at all.
+
+    Raises:
+        InputError: The place cannot be written.
+    """
+    try:
+        _put(path, lambda place: place.fs.put_file(str(file), place.path))
+    except Exception as error:  # clients of stores have exceptions of their own
+        raise InputError(
+            f"{path} cannot be written ({_reason(error)}): choose another output or fix its "
+            "permissions."
+        ) from error
+
+
+def _put(path: Path, send: Callable[[Any], object]) -> None:
     place = cast(Any, path)
     if place.protocol not in _RENAMING:
-        place.fs.pipe_file(place.path, data)
+        send(place)
         return
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary: Any = part_beside(place)
     try:
-        place.fs.pipe_file(temporary.path, data)
+        send(temporary)
         place.fs.mv(temporary.path, place.path)
     finally:
         if place.fs.exists(temporary.path):

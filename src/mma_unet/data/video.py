@@ -26,7 +26,8 @@ from av.video.stream import VideoStream
 
 from mma_unet.data.images import IMAGE_SUFFIXES, read_image
 from mma_unet.data.pairs import natural_key
-from mma_unet.data.video_names import is_live
+from mma_unet.data.storage import is_remote, locate
+from mma_unet.data.video_names import is_live, is_web
 from mma_unet.errors import InputError
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "VideoFile",
     "default_colorspace",
     "expand_pattern",
+    "openable",
 ]
 
 _DEVICE = re.compile(r"^/dev/")
@@ -250,14 +252,27 @@ def _length(container: InputContainer, stream: VideoStream) -> Fraction | None:
     return None
 
 
-def _open(source: str, live: bool) -> InputContainer:
-    if "://" not in source and not Path(source).exists():
+def openable(source: str) -> Any:
+    """What FFmpeg opens of a source: its name, or for an fsspec URL the opened file.
+
+    Raises:
+        InputError: The file is missing or its store cannot be reached.
+    """
+    if is_web(source) or (is_live(source) and not _DEVICE.match(source)):
+        return source
+    place = locate(source)
+    if not place.exists():
         raise InputError(f"{source} does not exist: check the path.")
+    return place.open("rb") if is_remote(place) else str(place)
+
+
+def _open(source: str, live: bool) -> InputContainer:
     options: dict[str, Any] = {"timeout": _TIMEOUT_S} if live else {}
     if _DEVICE.match(source):
         options["format"] = "v4l2"
+    file = openable(source)
     try:
-        container: InputContainer = av.open(source, **options)
+        container: InputContainer = av.open(file, **options)
     except (FFmpegError, ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{source} is not a video that can be read ({reason})") from error

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
-__all__ = ["VIDEO_FORMATS", "VIDEO_SUFFIXES", "is_live", "is_video"]
+__all__ = ["VIDEO_FORMATS", "VIDEO_SUFFIXES", "is_live", "is_video", "is_web"]
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
 """File name endings, in lower case, that count as videos."""
@@ -37,6 +38,26 @@ def is_live(source: str) -> bool:
     return _LIVE.match(source) is not None
 
 
+def is_web(source: str) -> bool:
+    """Whether a source is an `http://` or `https://` address, which FFmpeg reads by itself."""
+    return re.match(r"https?://", source, re.IGNORECASE) is not None
+
+
 def is_video(source: str) -> bool:
-    """Whether a source is a camera, a URL, or named like a video file."""
-    return "://" in source or is_live(source) or Path(source).suffix.lower() in VIDEO_SUFFIXES
+    """Whether a source is a camera or named like a video file.
+
+    Of a path and of an fsspec URL the ending decides. An address of the web without the ending of
+    an image is a stream, unless it ends in `/` as a folder does.
+
+    Example:
+        >>> is_video("s3://bucket/ir"), is_video("s3://bucket/ir.mp4"), is_video("http://host/cam")
+        (False, True, True)
+    """
+    from mma_unet.data.images import IMAGE_SUFFIXES
+
+    if is_live(source):
+        return True
+    path = urlsplit(source).path if is_web(source) else source
+    suffix = Path(path).suffix.lower()
+    stream = is_web(source) and not path.endswith("/") and suffix not in IMAGE_SUFFIXES
+    return stream or suffix in VIDEO_SUFFIXES

@@ -17,7 +17,7 @@ from av.error import FFmpegError
 from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
-from mma_unet.data.video import default_colorspace
+from mma_unet.data.video import default_colorspace, openable
 from mma_unet.data.video_names import VIDEO_FORMATS
 from mma_unet.errors import InputError
 from mma_unet.parts import Part
@@ -147,7 +147,7 @@ class _Sound:
 
     def __init__(self, source: str) -> None:
         try:
-            self._file: InputContainer = av.open(source)
+            self._file: InputContainer = av.open(openable(source))
         except (FFmpegError, OSError) as error:
             raise InputError(
                 f"{source}: its sound cannot be read; leave it out with --no-audio"

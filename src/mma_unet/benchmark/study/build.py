@@ -27,6 +27,7 @@ from mma_unet.benchmark.study.key import (
 )
 from mma_unet.benchmark.triples import BASELINES, Array, load
 from mma_unet.data import find_pairs, to_float, write_image
+from mma_unet.data.storage import as_place
 from mma_unet.errors import InputError
 from mma_unet.files import probe_target, write_text
 from mma_unet.inference.canvas import Canvas
@@ -109,7 +110,7 @@ def build_study(
     pairing = find_pairs(ir, vi)
     for name in results:
         methods.check_name(name)
-    shown = [methods.from_folder(n, Path(f), pairing, Path(vi)) for n, f in results.items()]
+    shown = [methods.from_folder(n, as_place(f), pairing, as_place(vi)) for n, f in results.items()]
     shown += [m for m in methods.baselines(pairing.pairs) if m.name in baselines]
     probe_target(out / KEY_FILE)
     names = [pair.name for pair in pairing.pairs]
