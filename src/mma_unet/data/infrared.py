@@ -195,7 +195,7 @@ def _range(
     judged = ir_range == "auto" and (memory is None or memory.stretches is None)
     if memory is not None and memory.stretches is False:
         return None, lost
-    if judged and fills_its_type(planes):
+    if judged and fills_its_type(planes, None if lost is None else ~lost):
         gone, used, found = lost, None, None
     else:
         gone, aside = (lost, lost) if eight else marks_and_dead(_gray(planes), lost)

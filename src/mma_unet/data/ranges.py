@@ -34,6 +34,8 @@ IR_RANGES = ("auto", "full", "stretch")
 
 _LITTLE = 0.25
 """Share of the type's range up to which samples are raw: 14 bits of 16."""
+_SPOT = 4
+"""Pixels of a bright spot; a few dead pixels side by side are fewer."""
 _QUANTILES = (0.001, 0.999)
 _STEP = 1 / 255
 """By how much of itself a range may move from frame to frame: one gray level."""
@@ -78,7 +80,9 @@ def scaled(samples: Array, range_: Range | None, name: str) -> npt.NDArray[np.fl
     wide = samples.dtype.kind in "iu" and samples.dtype.itemsize > 2
     result: Array = samples.astype(np.float64) if wide else samples.astype(np.float32)
     result = (result - low) / max(high - low, 1e-6)
-    clipped: npt.NDArray[np.float32] = np.clip(result, 0, 1).astype(np.float32, copy=False)
+    clipped: npt.NDArray[np.float32] = np.clip(result, 0, 1, out=result).astype(
+        np.float32, copy=False
+    )
     return clipped
 
 
@@ -98,19 +102,20 @@ def find_range(planes: Array, used: Mask | None) -> Range | None:
     whole = _type_range(planes)
     if whole is None:
         return low, high
-    fills = (high - low) / (whole[1] - whole[0]) > _LITTLE
-    if planes.dtype.kind == "f":
-        beyond = low < -_LITTLE or high > 1 + _LITTLE
-        if beyond:
-            return low, high
-    return None if fills or low == high or _is_eight_bit(planes, used) else (low, high)
+    if planes.dtype.kind == "f" and (low < -_LITTLE or high > 1 + _LITTLE):
+        return low, high
+    fills = high - low > _LITTLE * whole or low == high
+    if not fills and low < 0.01 * whole:  # black, and a few bright spots: stretched before
+        samples = planes if used is None else planes[:, used]
+        fills = np.count_nonzero(samples > 0.75 * whole) >= _SPOT
+    return None if fills or _is_eight_bit(planes, used) else (low, high)
 
 
-def _type_range(planes: Array) -> Range | None:
-    """What is black and white of a sample type; None if it holds counts only."""
+def _type_range(planes: Array) -> float | None:
+    """What is white of a sample type, 0 being black; None if it holds counts only."""
     if planes.dtype == np.uint16:
-        return 0.0, 65535.0
-    return (0.0, 1.0) if planes.dtype.kind == "f" else None
+        return 65535.0
+    return 1.0 if planes.dtype.kind == "f" else None
 
 
 def _is_eight_bit(planes: Array, used: Mask | None) -> bool:
@@ -164,11 +169,11 @@ def _quantiles_of(counts: npt.NDArray[np.int64], shares: tuple[float, float]) ->
     return float(low), float(high)
 
 
-def fills_its_type(planes: Array) -> bool:
+def fills_its_type(planes: Array, used: Mask | None) -> bool:
     """Whether it is plain at once that 16-bit samples fill their range, marks and all left out."""
     if planes.dtype != np.uint16:
         return False
-    counts = _counts(planes, None)
+    counts = _counts(planes, used)
     counts[[0, -1]] = 0
     low, high = _quantiles_of(counts, (0.02, 0.98)) if counts.any() else (0.0, 0.0)
     return high - low > _LITTLE * 65535
