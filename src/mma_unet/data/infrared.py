@@ -149,7 +149,7 @@ def understand(
     if valid is not None:
         lost = ~valid if lost is None else lost | ~valid
     else:
-        beyond = _surround(planes, lost, memory)
+        beyond = _surround(planes, memory)
         if beyond is not None:
             lost = beyond if lost is None else lost | beyond
     if lost is not None and lost.all():
@@ -172,12 +172,10 @@ def understand(
     return Infrared(planes, range_, share, f"{name}: {'; '.join(note)}" if note else "")
 
 
-def _surround(planes: Array, lost: Mask | None, memory: RangeMemory | None) -> Mask | None:
+def _surround(planes: Array, memory: RangeMemory | None) -> Mask | None:
     """The black surround, or for a video the one that it had so far if it is still black."""
     black = planes <= _BLACK if planes.dtype == np.uint8 else planes == 0
     dark: Mask = np.logical_and.reduce(black, axis=0)
-    if lost is not None:
-        dark |= lost
     if memory is None:
         return surround(dark, _gray(planes))
     if memory.surround is None or dark[memory.surround].mean() < 0.99:
