@@ -130,8 +130,7 @@ def _fuse(fuser: Fuser, ready: list[tuple[Task, tuple[Source, Source]]]) -> Iter
             yield from _fuse(fuser, [item])
         return
     kept = [
-        (task, ir.note, vi.alpha, None if fuser.strip else vi.metadata)
-        for task, (ir, vi) in ready
+        (task, ir.note, vi.alpha, None if fuser.strip else vi.metadata) for task, (ir, vi) in ready
     ]
     ready.clear()  # large sources are not held while the result is encoded
     for (task, note, alpha, metadata), image in zip(kept, results, strict=True):
