@@ -18,6 +18,7 @@ from rich.progress import track
 from mma_unet.benchmark.triples import BASELINES
 from mma_unet.data import open_split
 from mma_unet.data.images import luminance, read_eight_bit
+from mma_unet.data.infrared import read_infrared_eight_bit
 from mma_unet.inference import Fuser
 from mma_unet.metrics import SUITES, score
 from mma_unet.tables import read_rows, write_rows
@@ -48,7 +49,7 @@ def main() -> None:
                 fuser = Fuser(method, gray=True, runtime="torch", precision="fp32")
             table: dict[str, list[list[float]]] = {}
             for pair in track(pairs, f"{name} {method}"):
-                ir, vi = read_eight_bit(pair.ir), read_eight_bit(pair.vi)
+                ir, vi = read_infrared_eight_bit(pair.ir), read_eight_bit(pair.vi)
                 if folder.is_dir():
                     found = sorted(folder.glob(f"{pair.name}.*"))
                     if not found:

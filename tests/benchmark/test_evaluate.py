@@ -232,3 +232,26 @@ def test_the_table_points_at_an_ideal_too() -> None:
     labels = ("VIF", "Sky", "Halo", "Qsf", "Nabf_misordered")
     _, rows = score_table(Scores(("a",), labels, np.ones((1, 5))))
     assert [row[0].strip() for row in rows] == ["VIF ↑", "Sky →1", "Halo ↓", "Qsf →0", labels[-1]]
+
+
+def test_raw_counts_score_as_their_eight_bit_twin_and_one_line_says_so(
+    folders: Folders, tmp_path: Path
+) -> None:
+    fused = folders.method("half", 0.5)
+    expected = evaluate_folder(folders.ir, folders.vi, fused, suite="vif,ssim").values
+    for kind in ("counts", "degrees"):
+        for path in folders.ir.iterdir():
+            picture = read_image(path)
+            low, high = np.quantile(picture, (0.001, 0.999))
+            counts = 7000 + 8 * np.clip(picture, low, high)
+            write_image(
+                tmp_path / kind / f"{path.stem}.tif",
+                counts.astype(np.uint16) if kind == "counts" else (counts / 100).astype(np.float32),
+            )
+        scores = evaluate_folder(tmp_path / kind, folders.vi, fused, suite="vif,ssim")
+        np.testing.assert_allclose(scores.values, expected, rtol=0.1)
+        assert len(scores.notes) == 1
+        assert "became 0 to 1; each of the 4 is judged by itself" in scores.notes[0]
+    status, _, stderr = _cli(tmp_path / "counts", folders.vi, fused, "--suite", "psnr")
+    assert status == 0
+    assert "a.tif: infrared samples 7" in stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -198,3 +199,48 @@ def test_the_style_changes_the_picture_and_needs_a_thermal_end(tmp_path: Path) -
     assert refused.returncode != 0
     assert "has no thermal end" in one_line(refused)
     assert not (tmp_path / "x.png").exists()
+
+
+def raw_pairs(root: Path, names: list[str]) -> tuple[Path, Path]:
+    """Pairs whose infrared images are 14-bit counts."""
+    ir, vi = make_pairs(root, names)
+    for path in ir.iterdir():
+        counts = 7000 + 8 * read_image(path).astype(np.uint16)
+        path.unlink()
+        write_image(path.with_suffix(".tif"), counts)
+    return ir, vi
+
+
+def test_raw_counts_fuse_without_an_option_and_one_line_says_so(
+    tmp_path: Path, weights: Path
+) -> None:
+    ir, vi = raw_pairs(tmp_path, ["a", "b", "c"])
+    args = ("fuse", ir, vi, "--model", weights, "--no-progress")
+    result = run(*args, "-o", tmp_path / "o")
+    assert result.returncode == 0, result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert re.fullmatch(
+        r".*a\.tif: infrared samples 7\d+ to 9\d+ became 0 to 1; and 2 more", lines[0]
+    )
+    full = run(*args, "-o", tmp_path / "f", "--ir-range", "full")
+    assert not full.stderr
+    assert (read_image(tmp_path / "o/a.png") != read_image(tmp_path / "f/a.png")).any()
+
+
+def test_one_range_and_one_mask_for_a_folder(tmp_path: Path, weights: Path) -> None:
+    ir, vi = raw_pairs(tmp_path, ["a", "b"])
+    mask = np.full((40, 56), 255, np.uint8)
+    mask[:10] = 0
+    write_image(tmp_path / "mask.png", mask)
+    args = ("fuse", ir, vi, "--model", weights, "--valid", tmp_path / "mask.png")
+    for out, spec in (("frames", "0:0"), ("file", ir / "a.tif")):
+        result = run(*args, "-o", tmp_path / out, "--range-from", spec)
+        assert result.returncode == 0, result.stderr
+    for name in ("a.png", "b.png"):
+        one, other = (read_image(tmp_path / out / name) for out in ("frames", "file"))
+        assert one.tobytes() == other.tobytes()
+        assert (one[:10] == read_image(vi / name)[:10]).all()
+    bad = run(*args, "-o", tmp_path / "x", "--range-from", "3:4")
+    assert bad.returncode == 2
+    assert "has not so many frames as 3:4 names: count them from 0" in one_line(bad)

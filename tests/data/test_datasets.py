@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,11 +111,11 @@ def test_the_cache_reads_once_and_changes_nothing(
     plain = _stack(list(PairedImages(pairing, transform=PairedAugment(16))))
     reads: list[Path] = []
 
-    def counted(path: Path) -> np.ndarray:
-        reads.append(path)
-        return read_image(path)
+    def counted(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+        return lambda path: (reads.append(path), read(path))[1]
 
-    monkeypatch.setattr(datasets, "read_image", counted)
+    for name in ("read_image", "read_infrared"):
+        monkeypatch.setattr(datasets, name, counted(getattr(datasets, name)))
     dataset = PairedImages(pairing, transform=PairedAugment(16), cache=True)
     dataset.preload()
     assert len(reads) == 4

@@ -232,8 +232,8 @@ def test_any_size(fuser: Fuser, size: tuple[int, int]) -> None:
 def test_raw_thermal_counts_can_be_stretched() -> None:
     counts = np.linspace(7000, 9000, 32 * 32).reshape(32, 32).astype(np.uint16)
     black = np.zeros((32, 32), np.uint8)
-    dim = np.asarray(averaging()(counts, black))
-    bright = np.asarray(averaging(ir_range="auto")(counts, black))
+    dim = np.asarray(averaging(ir_range="full")(counts, black))
+    bright = np.asarray(averaging()(counts, black))
     assert dim.max() - dim.min() < 8
     assert bright.max() - bright.min() > 120
 
@@ -248,7 +248,8 @@ def test_determinism(fuser: Fuser, pair: tuple[np.ndarray, ...]) -> None:
         (np.zeros((8, 8), np.uint8), np.zeros((8, 9, 3), np.uint8), "8x8 and vi is 9x8"),
         (np.full((8, 8), np.nan, np.float32), np.zeros((8, 8), np.uint8), "ir holds NaN"),
         (np.zeros((8, 8), np.float32), np.full((8, 8), 2, np.float32), r"scale them to \[0, 1\]"),
-        (np.zeros((8, 8), np.int64), np.zeros((8, 8), np.uint8), "int64"),
+        (np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.int64), "int64"),
+        (np.zeros((8, 8), np.complex64), np.zeros((8, 8), np.uint8), "complex64"),
         (np.zeros((2, 8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8), "ir has shape"),
         (np.zeros((0, 8), np.uint8), np.zeros((0, 8), np.uint8), "ir has shape"),
         (torch.zeros(2, 8, 8), torch.zeros(8, 8), "ir has shape"),
@@ -269,6 +270,8 @@ def test_bad_options_are_refused(weights: Path) -> None:
         Fuser(weights, color="lab")
     with pytest.raises(InputError, match="ir_range must be"):
         Fuser(weights, ir_range="half")
+    with pytest.raises(InputError, match="two rising numbers"):
+        Fuser(weights, ir_range=(9000.0, 7000.0))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")

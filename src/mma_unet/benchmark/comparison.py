@@ -32,6 +32,7 @@ from mma_unet.benchmark.scores import FloatArray
 from mma_unet.benchmark.statistics import Summary, summarize
 from mma_unet.benchmark.triples import Triple, load
 from mma_unet.data import Pair, find_pairs
+from mma_unet.data.infrared import first_note
 from mma_unet.data.storage import as_place
 from mma_unet.errors import InputError
 from mma_unet.files import probe_target
@@ -206,6 +207,7 @@ def compare(
         lacking=lacking(methods, [n for n in names if n not in bad_pairs], failed),
         problems=tuple(dict.fromkeys(reasons)),
         remarks=(
+            *filter(None, [first_note([pair.ir for pair in pairing.pairs])]),
             *(f"{path} has no partner and was passed over." for path in unpaired),
             *(remark for method in methods for remark in method.remarks),
         ),

@@ -11,6 +11,7 @@ from mma_unet.benchmark.pool import ScorePool, sensible_workers
 from mma_unet.benchmark.scores import Scores
 from mma_unet.benchmark.triples import Triple, match
 from mma_unet.data import find_pairs
+from mma_unet.data.infrared import first_note
 from mma_unet.data.storage import as_place
 from mma_unet.metrics.scoring import suite_specs
 
@@ -50,7 +51,7 @@ def evaluate_folder(
 
     Files belong together by the rules of `mma_unet.data.find_pairs`. Color images are reduced
     to luminance, `round(0.299 R + 0.587 G + 0.114 B)`; 16-bit and float ones are rounded to 8
-    bits first.
+    bits first, infrared ones by the rule of `mma_unet.data.ranges`.
 
     Args:
         ir: Folder of the infrared images.
@@ -107,4 +108,8 @@ def score_triples(
     order = sorted(rows)
     values = np.array([rows[i] for i in order], dtype=np.float64).reshape(len(order), len(labels))
     reasons = [failed[i] for i in sorted(failed)]
-    return Scores(tuple(triples[i].name for i in order), labels, values, (*problems, *reasons))
+    note = first_note([triple.ir for triple in triples])
+    return Scores(
+        tuple(triples[i].name for i in order), labels, values, (*problems, *reasons),
+        (note,) if note else (),
+    )  # fmt: skip

@@ -20,6 +20,7 @@ from mma_unet.benchmark.triples import BASELINES, Array, fused_by_visible
 from mma_unet.configs import find_config
 from mma_unet.data import Pair, Pairing, open_split, write_image
 from mma_unet.data.images import luminance, read_eight_bit
+from mma_unet.data.infrared import read_infrared_eight_bit
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 
@@ -101,7 +102,7 @@ def render_gallery(
         InputError: An image cannot be read, or the sheet cannot be written.
     """
     for entry in entries:
-        ir, vi = (read_eight_bit(path) for path in (entry.pair.ir, entry.pair.vi))
+        ir, vi = read_infrared_eight_bit(entry.pair.ir), read_eight_bit(entry.pair.vi)
         results: dict[str, Array] = {
             name: np.asarray(fuser(ir, vi)) for name, fuser in fusers.items()
         }

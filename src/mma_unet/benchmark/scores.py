@@ -45,6 +45,7 @@ class Scores:
         labels: The metrics, `M` of them, e.g. `("VIF", "SSIM")`.
         values: `(N, M)` float64; NaN where a metric is not defined for an image.
         problems: One sentence for each image that could not be scored.
+        notes: What was done to the infrared images before.
 
     Example:
         >>> table = Scores(("a", "b"), ("VIF",), np.array([[0.25], [0.75]]))
@@ -56,6 +57,7 @@ class Scores:
     labels: tuple[str, ...]
     values: FloatArray
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a table whose parts do not fit."""

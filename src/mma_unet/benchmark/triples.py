@@ -13,6 +13,7 @@ import torch
 
 from mma_unet.data import Pairing, from_float, to_float
 from mma_unet.data.images import luminance, read_eight_bit
+from mma_unet.data.infrared import read_infrared_eight_bit
 from mma_unet.data.pairs import find_results
 from mma_unet.errors import InputError
 from mma_unet.pyramid import pyramid_fusion
@@ -132,7 +133,8 @@ def match(
 def load(triple: Triple) -> tuple[Array, Array, Array]:
     """Read a triple as 8-bit images.
 
-    Images of 16 bits or of floats in [0, 1] are rounded to 8 bits; color is kept.
+    Images of 16 bits or of floats in [0, 1] are rounded to 8 bits; color is kept. Raw counts of the
+    infrared file are stretched first, as they are for fusing (`mma_unet.data.ranges`).
 
     Returns:
         `(fused, ir, vi)`, each `(H, W)` or `(H, W, 3)` `uint8` of one height and width.
@@ -140,7 +142,7 @@ def load(triple: Triple) -> tuple[Array, Array, Array]:
     Raises:
         InputError: A file cannot be read, or the sizes differ.
     """
-    ir, vi = read_eight_bit(triple.ir), read_eight_bit(triple.vi)
+    ir, vi = read_infrared_eight_bit(triple.ir), read_eight_bit(triple.vi)
     _same_size(triple.ir, ir, triple.vi, vi)
     if isinstance(triple.fused, str):
         return BASELINES[triple.fused](luminance(ir), luminance(vi)), ir, vi

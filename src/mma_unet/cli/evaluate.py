@@ -57,6 +57,8 @@ def evaluate(
     if len(scores):
         title = f"{fused.name or fused}: {len(scores)} image{'s' * (len(scores) != 1)}"
         show(*score_table(scores), title)
+    for note in scores.notes:
+        warn(note)
     if csv is not None:
         scores.to_csv(csv)
     if json_ is not None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mma_unet.data import Pair, Pairing
     from mma_unet.inference import Outcome, Task
 
-IrRange = StrEnum("IrRange", ["full", "auto"])
+IrRange = StrEnum("IrRange", ["auto", "full", "stretch"])
 Color = StrEnum("Color", ["luminance", "rgb"])
 Statistics = StrEnum("Statistics", ["exact", "reduced"])
 Engine = StrEnum("Engine", ["local", "ray"])
@@ -47,8 +47,15 @@ def fuse(
     vi: Annotated[str, typer.Argument(help="Visible image, folder of them, video or camera.")],
     *,
     ir_range: Annotated[
-        IrRange, _input(help="auto stretches raw 14/16-bit thermal counts.")
-    ] = IrRange.full,
+        IrRange, _input(help="auto stretches raw counts and degrees, full none, stretch all.")
+    ] = IrRange.auto,
+    range_from: Annotated[
+        str | None,
+        _input(metavar="FIRST:LAST|FILE", help="Stretch all by these IR frames, from 0, or file."),
+    ] = None,
+    valid: Annotated[
+        str | None, _input(metavar="MASK", help="Image, black where IR has no value: VI is kept.")
+    ] = None,
     page: Annotated[
         int | None, _input(min=1, help="Page of TIFF files; default: the first.")
     ] = None,
@@ -136,7 +143,8 @@ def fuse(
         threads=threads,
         gray=gray,
         color=color.value,
-        ir_range=ir_range.value,
+        ir_range=_range(ir_range, range_from, ir),
+        ir_valid=valid,
         max_memory=max_memory,
         statistics=statistics.value,
         style=style,
@@ -176,6 +184,15 @@ def fuse(
         )
 
 
+def _range(word: IrRange, measured: str | None, ir: str) -> str | tuple[float, float]:
+    """The rule for the range of IR, or the range itself if it is to be measured."""
+    if measured is None:
+        return word.value
+    from mma_unet.data.range_from import range_from
+
+    return range_from(measured, ir)
+
+
 def _fuse_images(
     ir: Path,
     vi: Path,
@@ -197,6 +214,7 @@ def _fuse_images(
         check_writable(out)
     start = time.monotonic()
     counts = {"fused": 0, "skipped": 0, "failed": 0}
+    notes: list[str] = []
     failures = list(pairing.reasons)
 
     def on_tile(tile: int, tiles: int) -> None:
@@ -207,9 +225,12 @@ def _fuse_images(
         counts[outcome.status] += 1
         if outcome.status == "failed":
             failures.append(outcome.reason)
+        notes += [outcome.note] if outcome.note else []
         step("Fusing", sum(counts.values()), len(tasks))
     if len(tasks) == 1 and ir.is_file() and failures:
         raise InputError(failures[0])
+    if notes:
+        warn(notes[0] + (f"; and {len(notes) - 1} more" if notes[1:] else ""))
     _report(counts, failures, len(tasks), time.monotonic() - start, tasks[0].target, out)
 
 

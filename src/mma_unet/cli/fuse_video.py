@@ -133,6 +133,8 @@ def fuse_to_video(
                 seconds=options.seconds,
                 on_frame=lambda done: step("Fusing", done, total),
             )
+    if result.note:
+        warn(result.note)
     _report(result, target)
     if result.shortfall:
         warn(result.shortfall, style="bold red")
@@ -224,13 +226,16 @@ def _open_both(ir: str, vi: str, fps: Fraction) -> Iterator[tuple[FrameSource, F
         if lonely:
             warn(f"{lonely} image(s) without a partner are left out")
         yield (
-            ImageSequence([pair.ir for pair in pairing.pairs], fps),
+            ImageSequence([pair.ir for pair in pairing.pairs], fps, deep=True),
             ImageSequence([pair.vi for pair in pairing.pairs], fps),
         )
     elif kinds == ["pattern", "pattern"]:
-        yield ImageSequence(expand_pattern(ir), fps), ImageSequence(expand_pattern(vi), fps)
+        yield (
+            ImageSequence(expand_pattern(ir), fps, deep=True),
+            ImageSequence(expand_pattern(vi), fps),
+        )
     elif kinds == ["video", "video"]:
-        with VideoFile(ir) as ir_file, VideoFile(vi) as vi_file:
+        with VideoFile(ir, deep=True) as ir_file, VideoFile(vi) as vi_file:
             yield ir_file, vi_file
     else:
         raise InputError(

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mma_unet.data.images import Array, from_float, luminance, read_image, to_float
+from mma_unet.data.infrared import read_infrared
 from mma_unet.data.pairs import Pair, Pairing
 from mma_unet.errors import InputError
 
@@ -41,7 +42,8 @@ class PairedImages(Dataset[Item]):
     """Pairs of registered images as tensors.
 
     The infrared image is always reduced to its luminance. Eight-bit images stay eight-bit until
-    the transform has cropped them; their luminance is rounded to eight bits as in a gray file.
+    the transform has cropped them; their luminance is rounded to eight bits as in a gray file. Raw
+    counts of an infrared file are stretched by the rule of `mma_unet.data.ranges`.
 
     Randomness does not depend on the number of workers or on the order of reading: item ``i`` of
     epoch ``e``, ``dataset[e, i]``, uses a generator seeded from ``(seed, e, i)``; ``dataset[i]``
@@ -115,7 +117,7 @@ class PairedImages(Dataset[Item]):
         if self._cache is not None and index in self._cache:
             return self._cache[index]
         pair = self.pairs[index]
-        ir, vi = read_image(pair.ir), read_image(pair.vi)
+        (ir, _), vi = read_infrared(pair.ir), read_image(pair.vi)
         if ir.shape[:2] != vi.shape[:2]:
             raise InputError(
                 f"{pair.ir} is {ir.shape[1]}x{ir.shape[0]} and {pair.vi} is "

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from mma_unet.data.decode import IMAGE_SUFFIXES, decode
 from mma_unet.data.metadata import Metadata, add_metadata, read_metadata
 from mma_unet.data.storage import locate, read_bytes, write_atomically
+from mma_unet.data.validity import nodata_tag
 from mma_unet.errors import InputError
 
 __all__ = [
@@ -55,12 +56,14 @@ class Photo:
         fourth: `(H, W)`, the channel beyond gray or RGB, if the file has one.
         is_alpha: Whether the file calls that channel alpha.
         metadata: EXIF, ICC profile, dpi and GeoTIFF tags.
+        nodata: The sample that means "no data", if the file was read raw and names one.
     """
 
     pixels: Array
     fourth: Array | None = None
     is_alpha: bool = True
     metadata: Metadata = field(default_factory=Metadata)
+    nodata: float | None = None
 
     @property
     def alpha(self) -> Array | None:
@@ -88,13 +91,16 @@ def read_image(path: str | Path, *, page: int | None = None) -> Array:
     return read_photo(path, page=page).pixels
 
 
-def read_photo(path: str | Path, *, page: int | None = None, max_bytes: int | None = None) -> Photo:
+def read_photo(
+    path: str | Path, *, page: int | None = None, max_bytes: int | None = None, raw: bool = False
+) -> Photo:
     """Read one image with its alpha channel and its metadata.
 
     Args:
         path: As for `read_image`.
         page: As for `read_image`.
         max_bytes: The most memory that decoding may take; what is free by default.
+        raw: Give samples of any real type and NaN as well, as `mma_unet.data.infrared` needs.
 
     Raises:
         InputError: What `read_image` raises.
@@ -103,7 +109,9 @@ def read_photo(path: str | Path, *, page: int | None = None, max_bytes: int | No
     data = read_bytes(path)
     found = decode(data, path, page=page, max_bytes=max_bytes)
     metadata = read_metadata(data, found.turned)
-    return Photo(_normalize(found.pixels, path), found.fourth, found.is_alpha, metadata)
+    pixels = _normalize(found.pixels, path, raw)
+    nodata = nodata_tag(data) if raw else None
+    return Photo(pixels, found.fourth, found.is_alpha, metadata, nodata)
 
 
 def read_eight_bit(path: str | Path) -> Array:
@@ -112,16 +120,16 @@ def read_eight_bit(path: str | Path) -> Array:
     return image if image.dtype == np.uint8 else from_float(to_float(image, path), np.uint8)
 
 
-def _normalize(array: Array, path: Path) -> Array:
+def _normalize(array: Array, path: Path, raw: bool) -> Array:
     if array.dtype == np.float64:
         array = array.astype(np.float32)
-    if array.dtype not in (np.uint8, np.uint16, np.float32):
+    if array.dtype not in (np.uint8, np.uint16, np.float32) and not raw:
         raise InputError(
             f"{path} holds {array.dtype} samples: convert it to 8-bit, 16-bit or 32-bit float."
         )
     if array.ndim == 3 and array.shape[2] != 3:
         raise InputError(f"{path} has {array.shape[2]} channels: convert it to gray or RGB.")
-    if array.dtype == np.float32 and not np.isfinite(array).all():
+    if not raw and array.dtype == np.float32 and not np.isfinite(array).all():
         raise InputError(f"{path} holds NaN or infinite values: replace them with numbers.")
     return np.ascontiguousarray(array)
 

@@ -1,7 +1,8 @@
 """Reading frames from video files, image sequences and cameras, and writing video files.
 
 Frames are `(H, W, 3)` RGB `uint8` with the time since the first one. Deeper samples are read as
-8-bit. A rotation tag is obeyed, as players, FFmpeg and OpenCV do: the frames are those one sees.
+8-bit; a `deep` source, as infrared ones are, keeps them. A rotation tag is obeyed, as players,
+FFmpeg and OpenCV do: the frames are those one sees.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from mma_unet.data.images import IMAGE_SUFFIXES, read_image
+from mma_unet.data.infrared import read_raw
 from mma_unet.data.pairs import natural_key
 from mma_unet.data.storage import is_remote, locate
 from mma_unet.data.video_names import is_live, is_web
@@ -52,11 +54,13 @@ class Frame:
     Attributes:
         time: Seconds since the first frame; for a camera the machine's clock at its arrival, so
             that two cameras share one.
-        pixels: `(H, W, 3)` RGB `uint8`.
+        pixels: `(H, W, 3)` RGB `uint8`; of a deep source also `(H, W)`, and of any sample type.
+        nodata: The sample that means "no data", if a file names one.
     """
 
     time: Fraction
-    pixels: npt.NDArray[np.uint8]
+    pixels: npt.NDArray[Any]
+    nodata: float | None = None
 
 
 class FrameSource(Protocol):
@@ -114,13 +118,14 @@ class ImageSequence:
     Args:
         files: In the order to show.
         rate: Frames per second.
+        deep: Keep samples of more than 8 bits, and floats.
     """
 
     live = False
     shortfall = ""
 
-    def __init__(self, files: Sequence[Path], rate: Fraction) -> None:
-        self.files, self.rate = files, rate
+    def __init__(self, files: Sequence[Path], rate: Fraction, *, deep: bool = False) -> None:
+        self.files, self.rate, self.deep = files, rate, deep
         self.name = f"{files[0].parent}"
         self.frames = len(files)
         self.time_base = 1 / rate
@@ -129,17 +134,17 @@ class ImageSequence:
         """The images in turn; an `InputError` names one that cannot be read."""
         size: tuple[int, ...] | None = None
         for index, file in enumerate(self.files):
-            image = read_image(file)
-            if image.dtype == np.uint16:
+            image, nodata = read_raw(file) if self.deep else (read_image(file), None)
+            if image.dtype == np.uint16 and not self.deep:
                 image = (image >> 8).astype(np.uint8)
-            elif image.dtype != np.uint8:
+            elif image.dtype != np.uint8 and not self.deep:
                 raise InputError(f"{file} holds float samples: convert it to 8-bit for a video")
-            if image.ndim == 2:
+            if image.ndim == 2 and image.dtype == np.uint8:
                 image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
             if size not in (None, image.shape[:2]):
                 raise InputError(f"{file} has another size than the frames before it")
             size = image.shape[:2]
-            yield Frame(index / self.rate, image)
+            yield Frame(index / self.rate, image, nodata)
 
 
 class VideoFile:
@@ -148,13 +153,14 @@ class VideoFile:
     Args:
         source: Path, URL or device.
         live: Whether it is a camera; judged by its name by default.
+        deep: Keep samples of more than 8 bits: gray ones as `(H, W)`, all as `uint16`.
 
     Raises:
         InputError: If it cannot be opened or holds no video.
     """
 
-    def __init__(self, source: str, *, live: bool | None = None) -> None:
-        self.name = source
+    def __init__(self, source: str, *, live: bool | None = None, deep: bool = False) -> None:
+        self.name, self.deep = source, deep
         self.live = is_live(source) if live is None else live
         self._container = _open(source, self.live)
         if not self._container.streams.video:
@@ -196,7 +202,7 @@ class VideoFile:
                 broken, frame = True, None
             if frame is None:
                 break
-            pixels = _pixels(frame)
+            pixels = _pixels(frame, self.deep)
             if size not in (None, pixels.shape):
                 raise InputError(f"{self.name} changes its size at frame {count}: split it there")
             if self.live:
@@ -279,10 +285,13 @@ def _open(source: str, live: bool) -> InputContainer:
     return container
 
 
-def _pixels(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+def _pixels(frame: av.VideoFrame, deep: bool) -> npt.NDArray[Any]:
     """RGB as it is shown: with the matrix of the stream, and turned by its rotation tag."""
+    form, kind = frame.format, "rgb24"
+    if deep and max(component.bits for component in form.components) > 8:
+        kind = "gray16le" if len(form.components) == 1 else "rgb48le"
     named = {int(space) for space in Colorspace}
     space = frame.colorspace if frame.colorspace in named else default_colorspace(frame.height)
-    pixels = frame.to_ndarray(format="rgb24", src_colorspace=int(space))
+    pixels = frame.to_ndarray(format=kind, src_colorspace=int(space))
     turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, turns)).astype(np.uint8, copy=False)
+    return np.ascontiguousarray(np.rot90(pixels, turns))

@@ -55,10 +55,11 @@ class Canvas:
     Args:
         vi: The visible source, whose color, sample type and layout the result gets.
         gray: Keep the luminance alone.
+        ir: The infrared source; where it has no value the result is VI.
     """
 
-    def __init__(self, vi: Source, *, gray: bool) -> None:
-        self.vi, self.gray = vi, gray
+    def __init__(self, vi: Source, *, gray: bool, ir: Source | None = None) -> None:
+        self.vi, self.gray, self.ir = vi, gray, ir
         channels = 1 if gray else vi.planes.shape[0]
         self.samples: Array = np.empty((*vi.size, channels), vi.dtype)
 
@@ -76,6 +77,8 @@ class Canvas:
             cols: Its columns.
             fused: `(1 or 3, h, w)` in [0, 1]; three channels are taken as the color image itself.
         """
+        if self.ir is not None:
+            fused = self.ir.blended(self.vi, rows, cols, fused)
         if self.samples.shape[2] == 1:
             result = luminance(fused)
         elif fused.shape[0] == 3:

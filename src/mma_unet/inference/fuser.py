@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mma_unet.allocator import release_memory
+from mma_unet.data.ranges import IrRange, check_ir_range
 from mma_unet.errors import InputError
 from mma_unet.inference.canvas import Canvas
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
@@ -20,7 +21,7 @@ from mma_unet.inference.runtimes import choose
 from mma_unet.inference.runtimes.base import Runtime
 from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
-from mma_unet.inference.sources import IR_RANGES, Fused, Image, Source, read_pair
+from mma_unet.inference.sources import Fused, Image, Source, read_pair, valid_pixels
 from mma_unet.inference.tiling import STATISTICS, fuse_tiles
 from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model, run_padded
 
@@ -45,9 +46,10 @@ class Fuser:
         gray: Return the fused luminance without color.
         color: `"luminance"` fuses the luminance and restores the chroma of VI; `"rgb"` gives the
             three channels to a network that takes three, as the paper does.
-        ir_range: `"full"` divides integers by the largest value of their type; `"auto"` stretches
-            the 0.1 % to 99.9 % quantiles of the IR image to the full range, as raw 14- or 16-bit
-            thermal counts need.
+        ir_range: `"auto"` stretches IR images of raw counts or degrees, `"full"` none, `"stretch"`
+            all, and two numbers fix what becomes 0 and 1 (see `mma_unet.data.ranges`).
+        ir_valid: A mask of all IR images, black where they have no value: there the result is VI,
+            as it is at NaN, no-data marks and a black surround without it.
         max_memory: The most memory to hold, in bytes or as `"2GB"`; by default half of what is
             free may be taken. Images too large for it are fused in tiles.
         statistics: For tiles, `"exact"` or `"reduced"` (docs/large-images.md).
@@ -59,8 +61,7 @@ class Fuser:
         on_tile: Called with the tiles done and the tiles in all while one image is fused in tiles.
 
     Raises:
-        InputError: If the model is unknown, the device or runtime is not there, or a value is not
-            one of the above.
+        InputError: If the model, device or runtime is not there, or a value is none of the above.
 
     Example:
         >>> import numpy as np
@@ -79,7 +80,8 @@ class Fuser:
         threads: int | None = None,
         gray: bool = False,
         color: str = "luminance",
-        ir_range: str = "full",
+        ir_range: IrRange = "auto",
+        ir_valid: Image | None = None,
         max_memory: str | int | None = None,
         statistics: str = "exact",
         style: float = 0.0,
@@ -105,14 +107,15 @@ class Fuser:
         self.config, self._able = self._model.config, self._model.describe()
         for name, value, known in (
             ("color", color, ("luminance", "rgb")),
-            ("ir_range", ir_range, IR_RANGES),
             ("statistics", statistics, STATISTICS),
         ):
             if value not in known:
                 raise InputError(f"{name} must be {' or '.join(known)}, not {value!r}")
         if color == "rgb" and self._able.in_channels != 3:
             raise InputError("color 'rgb' needs a three-channel model; use 'luminance'")
+        check_ir_range(ir_range)
         self.gray, self.color, self.ir_range, self.statistics = gray, color, ir_range, statistics
+        self.valid = None if ir_valid is None else valid_pixels(ir_valid)
         self.max_memory = None if max_memory is None else parse_memory(max_memory)
         self.on_tile: Callable[[int, int], None] = lambda *_: None
 
@@ -138,13 +141,9 @@ class Fuser:
     def runtime(self) -> Runtime:
         """What runs the network; chosen and made when it is first needed."""
         return choose.make_runtime(
-            self._model,
-            device=self.device,
-            runtime=self._wanted,
-            precision=self.precision,
-            threads=self._threads,
-            pairs=self._pairs,
-        )
+            self._model, device=self.device, runtime=self._wanted, precision=self.precision,
+            threads=self._threads, pairs=self._pairs,
+        )  # fmt: skip
 
     @property
     def model(self) -> MMAUNet:
@@ -157,14 +156,14 @@ class Fuser:
             raise InputError(f"{self._name} is an exported file: this needs a weights file")
         return self._model
 
-    def __call__(self, ir: Image, vi: Image) -> Fused:
+    def __call__(self, ir: Image, vi: Image, *, ir_valid: Image | None = None) -> Fused:
         """Fuse one pair.
 
         Args:
             ir: A path, an array `(H, W)` or `(H, W, 3)`, a tensor `(H, W)` or `(C, H, W)`, or an
-                image of Pillow; `uint8`, `uint16` or floats in [0, 1]. Color is reduced to
-                luminance. A palette is looked up and alpha dropped, as in files.
-            vi: The same, of the same height and width.
+                image of Pillow; of any real type. Alpha is dropped, color reduced to luminance.
+            vi: The same, of the same height and width; `uint8`, `uint16` or floats in [0, 1].
+            ir_valid: The mask for this pair instead of that of all.
 
         Returns:
             The fused image with the shape, sample type and kind (array, tensor or image of Pillow)
@@ -173,17 +172,18 @@ class Fuser:
         Raises:
             InputError: If an image cannot be used or the sizes differ.
         """
-        return self.fuse_batch([(ir, vi)])[0]
+        return self.fuse_sources([self.read(ir, vi, ir_valid)])[0]
 
     def fuse_batch(self, pairs: Sequence[tuple[Image, Image]]) -> list[Fused]:
         """Fuse several pairs, those of one size together; results in the order of `pairs`."""
         self.expect(len(pairs))
         return self.fuse_sources([self.read(ir, vi) for ir, vi in pairs])
 
-    def read(self, ir: Image, vi: Image) -> tuple[Source, Source]:
+    def read(self, ir: Image, vi: Image, ir_valid: Image | None = None) -> tuple[Source, Source]:
         """Read and check one pair; see `__call__` for what it takes and raises."""
+        mask = self.valid if ir_valid is None else valid_pixels(ir_valid)
         limit = partial(reading_budget, self.max_memory, self.device)
-        return read_pair(ir, vi, stretch=self.ir_range == "auto", page=self.page, limit=limit)
+        return read_pair(ir, vi, ir_range=self.ir_range, valid=mask, page=self.page, limit=limit)
 
     def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Fuse pairs that `read` has returned."""
@@ -229,8 +229,8 @@ class Fuser:
                 f"{width}x{height} pixels; use --max-memory, a smaller batch or a smaller model"
             ) from error
         results: list[Fused] = []
-        for (_, visible), planes in zip(sources, self._planes(fused), strict=True):
-            canvas = Canvas(visible, gray=self.gray)
+        for (infrared, visible), planes in zip(sources, self._planes(fused), strict=True):
+            canvas = Canvas(visible, gray=self.gray, ir=infrared)
             canvas.paint(slice(None), slice(None), planes)
             results.append(canvas.result())
         return results
@@ -238,7 +238,7 @@ class Fuser:
     def _tiled(self, ir: Source, vi: Source) -> Fused:
         """Result for one pair that is fused in tiles."""
         size = self._padded(vi.size)
-        canvas = Canvas(vi, gray=self.gray)
+        canvas = Canvas(vi, gray=self.gray, ir=ir)
         spare = memory_budget(self.max_memory, self.device)
         lacking = peak_bytes(self._tile_network, *least_tile(self.config, size)) - spare
         if lacking > 0 and self.max_memory is not None:

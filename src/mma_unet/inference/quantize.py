@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mma_unet.data import Pair, read_image
+from mma_unet.data import Pair
 from mma_unet.errors import InputError
 from mma_unet.inference.fuser import Fuser
 from mma_unet.inference.runtimes.base import load
 from mma_unet.inference.runtimes.convert import INPUTS, METADATA_KEY, metadata, to_onnx
-from mma_unet.inference.sources import read_source
+from mma_unet.inference.sources import read_infrared_source, read_source
 from mma_unet.metrics import score
 from mma_unet.models import MMAUNet, MMAUNetConfig
 
@@ -129,10 +129,7 @@ def quality(fuser: Fuser, pairs: Sequence[Pair]) -> dict[str, float]:
     """Means of the five metrics of the fused luminance over `pairs`."""
     gray, fuser.gray = fuser.gray, True
     try:
-        scores = [
-            score(np.asarray(fuser(pair.ir, pair.vi)), read_image(pair.ir), read_image(pair.vi))
-            for pair in pairs
-        ]
+        scores = [score(np.asarray(fuser(pair.ir, pair.vi)), pair.ir, pair.vi) for pair in pairs]
     finally:
         fuser.gray = gray
     return {key: float(np.mean([one[key] for one in scores])) for key in scores[0]}
@@ -141,8 +138,9 @@ def quality(fuser: Fuser, pairs: Sequence[Pair]) -> dict[str, float]:
 def calibration_sample(pair: Pair, config: MMAUNetConfig) -> Sample:
     """One pair as the network takes it, cropped to the sizes it can take."""
     sample: Sample = {}
-    for name, path in zip(INPUTS, (pair.ir, pair.vi), strict=True):
-        image = read_source(path, name).luminance.numpy()
+    sources = read_infrared_source(pair.ir), read_source(pair.vi, "vi")
+    for name, source in zip(INPUTS, sources, strict=True):
+        image = source.luminance.numpy()
         height, width = (max(n - n % config.size_multiple, 1) for n in image.shape[1:])
         image = np.broadcast_to(image, (config.in_channels, *image.shape[1:]))
         sample[name] = np.ascontiguousarray(image[None, :, :height, :width])

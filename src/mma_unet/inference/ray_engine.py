@@ -116,7 +116,7 @@ class _Worker:
             batch: `"index"` and `"task"`, the latter pickled: file names need not be text.
 
         Returns:
-            `"index"`, and `"outcome"`, a pickled pair of status and reason.
+            `"index"`, and `"outcome"`, status, reason and note, pickled.
         """
         tasks = [pickle.loads(data) for data in batch["task"]]
         indices = [int(index) for index in batch["index"]]
@@ -128,7 +128,8 @@ class _Worker:
                 for index, task in zip(indices, tasks, strict=True)
                 for outcome in self._fuse_restarted(index, task)
             ]
-        by_task = {id(outcome.task): (outcome.status, outcome.reason) for outcome in outcomes}
+        by_task = {id(outcome.task): (outcome.status, outcome.reason, outcome.note)
+                   for outcome in outcomes}  # fmt: skip
         packed = [pickle.dumps(by_task[id(task)]) for task in tasks]
         return {"index": batch["index"], "outcome": np.array(packed, dtype=object)}
 
@@ -188,8 +189,7 @@ def _run(
             batch_size=None, prefetch_batches=0, batch_format="numpy"
         ):
             for index, packed in zip(batch["index"], batch["outcome"], strict=True):
-                status, reason = pickle.loads(packed)
-                yield int(index), Outcome(tasks[int(index)], status, reason)
+                yield int(index), Outcome(tasks[int(index)], *pickle.loads(packed))
     except ray.exceptions.RayError as error:
         raise InputError(f"the Ray job stopped: {_cause(error)}") from error
     finally:

@@ -18,7 +18,9 @@ from torch import Tensor
 
 from mma_unet.data import to_float
 from mma_unet.data.images import BT601, read_photo
+from mma_unet.data.infrared import understand
 from mma_unet.data.metadata import Metadata
+from mma_unet.data.ranges import IrRange, RangeMemory, scaled
 from mma_unet.data.storage import is_remote, locate
 from mma_unet.errors import InputError
 
@@ -26,26 +28,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
 __all__ = [
-    "IR_RANGES",
-    "Array",
-    "Fused",
-    "Image",
-    "Source",
-    "luminance",
-    "read_pair",
-    "read_source",
-]
+    "Array", "Fused", "Image", "Source", "luminance", "read_infrared_source", "read_pair",
+    "read_source", "valid_pixels",
+]  # fmt: skip
 
 Array: TypeAlias = npt.NDArray[Any]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 Image: TypeAlias = "str | os.PathLike[str] | Array | Tensor | PILImage"
 """A path, an array `(H, W)` or `(H, W, 3)`, a tensor `(H, W)` or `(1 or 3, H, W)`, or an image of
 Pillow."""
 Fused: TypeAlias = "Array | Tensor | PILImage"
 """What comes out: of the kind of the visible image."""
-
-IR_RANGES = ("full", "auto")
-_ROWS = 256
-"""Rows that are counted at once."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +47,16 @@ class Source:
 
     Attributes:
         name: What to call it in an error.
-        planes: `(1 or 3, H, W)` samples as they came; floats are in [0, 1].
+        planes: `(1 or 3, H, W)` samples as they came; floats that are not stretched are in [0, 1].
         dtype: Sample type to restore: `uint8`, `uint16` or floating point.
         stretch: The two sample values that become 0 and 1; None for the range of the type.
         like: The tensor or Pillow image it came as, if it did: the result is one too.
         was_flat: Whether it came without a channel axis.
         alpha: `(H, W)`, the alpha channel of the file that it is.
         metadata: What that file carries beside its pixels.
+        share: `(H, W)` share of the fused image, 0 where this infrared source has no value; None
+            if it has one everywhere.
+        note: What was done to the samples, in a sentence; empty if nothing.
     """
 
     name: str
@@ -71,6 +67,8 @@ class Source:
     was_flat: bool
     alpha: Array | None = None
     metadata: Metadata | None = None
+    share: npt.NDArray[np.float32] | None = None
+    note: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -80,11 +78,7 @@ class Source:
     def region(self, rows: slice, cols: slice) -> Tensor:
         """The pixels of some rows and columns, `(1 or 3, h, w)` float32 in [0, 1]."""
         part = np.ascontiguousarray(self.planes[:, rows, cols])
-        if self.stretch is None:
-            return torch.from_numpy(to_float(part, self.name))
-        low, high = self.stretch
-        scaled = (part.astype(np.float32) - np.float32(low)) / np.float32(max(high - low, 1e-6))
-        return torch.from_numpy(np.clip(scaled, 0, 1, out=scaled))
+        return torch.from_numpy(scaled(part, self.stretch, self.name))
 
     @cached_property
     def luminance(self) -> Tensor:
@@ -104,6 +98,21 @@ class Source:
             return None
         return np.ascontiguousarray(self.planes[:, rows, cols].transpose(1, 2, 0))
 
+    def blended(self, vi: Source, rows: slice, cols: slice, fused: Tensor) -> Tensor:
+        """A window of the fused image, which is `vi` where this infrared source has no value.
+
+        Args:
+            vi: The visible source.
+            rows: The rows of the window.
+            cols: Its columns.
+            fused: `(1 or 3, h, w)` in [0, 1].
+        """
+        if self.share is None:
+            return fused
+        visible = vi.region(rows, cols) if len(fused) == 3 else vi.gray_region(rows, cols)
+        share = torch.from_numpy(self.share[rows, cols])[None].to(fused)
+        return torch.lerp(visible.to(fused).expand_as(fused), fused, share.expand_as(fused))
+
     def _gray(self, rows: slice, cols: slice) -> Tensor:
         color = self.bytes_region(rows, cols)
         if color is None:
@@ -113,20 +122,13 @@ class Source:
 
 
 def read_source(
-    image: Image,
-    name: str,
-    *,
-    stretch: bool = False,
-    page: int | None = None,
-    max_bytes: int | None = None,
+    image: Image, name: str, *, page: int | None = None, max_bytes: int | None = None
 ) -> Source:
-    """Read and check one source image.
+    """Read and check one visible source image.
 
     Args:
         image: A path, fsspec URL, place from `locate`, array, tensor or image of Pillow.
-        name: What to call one that is no file in an error, e.g. `"ir"`.
-        stretch: Map the 0.1 % to 99.9 % quantiles of the samples to [0, 1], as raw thermal counts
-            need.
+        name: What to call one that is no file in an error, e.g. `"vi"`.
         page: Which page of a TIFF file, from 1 on.
         max_bytes: The most memory that decoding a file may take; what is free by default.
 
@@ -134,16 +136,67 @@ def read_source(
         InputError: If the image cannot be read, has another shape or sample type, lies outside
             [0, 1] as floats, or holds NaN.
     """
+    source, _ = _read(image, name, page, max_bytes, raw=False)
+    if source.planes.dtype in (np.uint8, np.uint16):
+        return source
+    return replace(source, planes=to_float(source.planes, source.name))
+
+
+def read_infrared_source(
+    image: Image,
+    name: str = "ir",
+    *,
+    ir_range: IrRange = "auto",
+    valid: Mask | None = None,
+    nodata: float | None = None,
+    memory: RangeMemory | None = None,
+    page: int | None = None,
+    max_bytes: int | None = None,
+) -> Source:
+    """Read an infrared source image, whatever it measures, by the rule of `mma_unet.data.ranges`.
+
+    Args:
+        image: As for `read_source`; of any real sample type, and with NaN where there is no value.
+        name: What to call one that is no file in an error.
+        ir_range: The rule, or the range itself.
+        valid: `(H, W)`, False where there is no value.
+        nodata: The sample that means "no data" in an array; a file may name its own.
+        memory: Of the video that it is a frame of.
+        page: As for `read_source`.
+        max_bytes: As for `read_source`.
+
+    Raises:
+        InputError: If the image cannot be read, has another shape, a sample type that is no number,
+            no value at all, or another size than `valid`.
+    """
+    source, tag = _read(image, name, page, max_bytes, raw=True)
+    if valid is not None and valid.shape != source.size:
+        sizes = " and ".join(f"{size[1]}x{size[0]}" for size in (valid.shape, source.size))
+        raise InputError(f"the mask of valid pixels and {source.name} are {sizes}: give one size")
+    found = understand(
+        source.planes, source.name, ir_range=ir_range, valid=valid, memory=memory,
+        nodata=tag if nodata is None else nodata,
+    )  # fmt: skip
+    return replace(
+        source, planes=found.planes, stretch=found.range, share=found.share, note=found.note
+    )
+
+
+def _read(
+    image: Image, name: str, page: int | None, max_bytes: int | None, *, raw: bool
+) -> tuple[Source, float | None]:
+    """Samples as they are; and what means "no data", if the file says so."""
     if isinstance(image, Tensor):
-        return _from_tensor(image, name, stretch)
+        return _from_tensor(image, name), None
     like: PILImage | None = None
+    nodata: float | None = None
     alpha, metadata = None, None
     if isinstance(image, (str, os.PathLike)) or is_remote(image):
         place = locate(image) if isinstance(image, str) else cast(Path, image)
         name = str(place)
-        photo = read_photo(place, page=page, max_bytes=max_bytes)
+        photo = read_photo(place, page=page, max_bytes=max_bytes, raw=raw)
         array: Array = photo.pixels
-        alpha, metadata = photo.alpha, photo.metadata
+        alpha, metadata, nodata = photo.alpha, photo.metadata, photo.nodata
     else:
         like = image if _is_pillow(image) else None
         array = np.asarray(image) if like is None else _pillow_array(like)
@@ -151,26 +204,8 @@ def read_source(
         raise InputError(f"{name} has shape {array.shape}: give (H, W) or (H, W, 3)")
     array = array[..., :3] if array.ndim == 3 else array  # as in files, alpha is dropped
     planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
-    source = _source(planes, name, stretch, like=like, was_flat=array.ndim == 2)
-    return replace(source, alpha=alpha, metadata=metadata)
-
-
-def read_pair(
-    ir: Image, vi: Image, *, stretch: bool, page: int | None, limit: Callable[[], int | None]
-) -> tuple[Source, Source]:
-    """Read and check a pair; `limit` tells before each how much memory decoding may take.
-
-    Raises:
-        InputError: What `read_source` raises, or the two differ in height or width.
-    """
-    pair = (
-        read_source(ir, "ir", stretch=stretch, page=page, max_bytes=limit()),
-        read_source(vi, "vi", page=page, max_bytes=limit()),
-    )
-    if pair[0].size != pair[1].size:
-        sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)
-        raise InputError(f"{sizes} pixels: register or resize them to one size")
-    return pair
+    source = _source(planes, name, like=like, was_flat=array.ndim == 2)
+    return replace(source, alpha=alpha, metadata=metadata), nodata
 
 
 def _is_pillow(image: object) -> TypeGuard[PILImage]:
@@ -193,7 +228,7 @@ def _pillow_array(image: PILImage) -> Array:
     return array
 
 
-def _from_tensor(image: Tensor, name: str, stretch: bool) -> Source:
+def _from_tensor(image: Tensor, name: str) -> Source:
     planes = image[None] if image.dim() == 2 else image
     if planes.dim() != 3 or planes.shape[0] not in (1, 3) or not planes.numel():
         raise InputError(
@@ -201,46 +236,13 @@ def _from_tensor(image: Tensor, name: str, stretch: bool) -> Source:
         )
     floating = planes.is_floating_point()
     samples = (planes.float() if floating else planes).detach().cpu().numpy()
-    return _source(samples, name, stretch, like=image, was_flat=image.dim() == 2)
+    return _source(samples, name, like=image, was_flat=image.dim() == 2)
 
 
-def _source(
-    planes: Array,
-    name: str,
-    stretch: bool,
-    *,
-    like: Tensor | PILImage | None,
-    was_flat: bool,
-) -> Source:
-    """Check samples `(1 or 3, H, W)`, and find the range to stretch if they are raw counts."""
+def _source(planes: Array, name: str, *, like: Tensor | PILImage | None, was_flat: bool) -> Source:
     kept = planes.dtype in (np.uint8, np.uint16) or planes.dtype.kind == "f"
     dtype = planes.dtype if kept else np.dtype(np.float32)
-    if stretch:
-        return Source(name, planes, dtype, _quantiles(planes, name), like, was_flat)
-    if planes.dtype not in (np.uint8, np.uint16):
-        planes = to_float(planes, name)
     return Source(name, planes, dtype, None, like, was_flat)
-
-
-def _quantiles(planes: Array, name: str) -> tuple[float, float]:
-    """The 0.1 % and 99.9 % quantiles of the samples."""
-    if planes.dtype.kind not in "uif":
-        raise InputError(f"{name} holds {planes.dtype} samples: convert it to uint16 or float32.")
-    if planes.dtype in (np.uint8, np.uint16):  # by counting, without a copy of the image
-        counts = np.zeros(np.iinfo(planes.dtype).max + 1, np.int64)
-        for top in range(0, planes.shape[1], _ROWS):
-            part = planes[:, top : top + _ROWS].ravel()
-            counts += np.bincount(part, minlength=len(counts))
-        ranks = np.cumsum(counts)
-        places = (ranks[-1] - 1) * np.array((0.001, 0.999))
-        below = np.searchsorted(ranks, np.floor(places), side="right")
-        above = np.searchsorted(ranks, np.ceil(places), side="right")
-        values: Array = below + (above - below) * (places % 1)
-    else:
-        if not np.isfinite(planes).all():
-            raise InputError(f"{name} holds NaN or infinite values: replace them with numbers.")
-        values = np.quantile(planes.astype(np.float32, copy=False), (0.001, 0.999))
-    return float(values[0]), float(values[1])
 
 
 def luminance(pixels: Tensor) -> Tensor:
@@ -249,3 +251,43 @@ def luminance(pixels: Tensor) -> Tensor:
         return pixels
     weights = torch.tensor(BT601, dtype=pixels.dtype, device=pixels.device)
     return torch.einsum("c,chw->hw", weights, pixels)[None]
+
+
+def valid_pixels(mask: Image) -> Mask:
+    """The mask `(H, W)` that an image is: True where it is not black.
+
+    Raises:
+        InputError: If it cannot be read, or has another shape than an image.
+    """
+    array = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else mask
+    if isinstance(array, np.ndarray):
+        array = (array != 0).astype(np.uint8)
+    return np.asarray((_read(array, "ir_valid", None, None, raw=True)[0].planes != 0).any(axis=0))
+
+
+def read_pair(
+    ir: Image,
+    vi: Image,
+    names: tuple[str, str] = ("ir", "vi"),
+    *,
+    ir_range: IrRange,
+    valid: Mask | None,
+    page: int | None,
+    limit: Callable[[], int | None],
+) -> tuple[Source, Source]:
+    """Read and check a pair; `limit` tells before each how much memory decoding may take.
+
+    `names` are for images that are no files.
+
+    Raises:
+        InputError: What `read_infrared_source` and `read_source` raise, or the two differ in height
+            or width.
+    """
+    infrared = read_infrared_source(
+        ir, names[0], ir_range=ir_range, valid=valid, page=page, max_bytes=limit()
+    )
+    pair = infrared, read_source(vi, names[1], page=page, max_bytes=limit())
+    if pair[0].size != pair[1].size:
+        sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)
+        raise InputError(f"{sizes} pixels: register or resize them to one size")
+    return pair

@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mma_unet.data import from_float
+from mma_unet.data.ranges import RangeMemory
 from mma_unet.data.video import Frame, FrameSource
 from mma_unet.data.video_writer import VideoWriter
 from mma_unet.errors import InputError
 from mma_unet.inference.flicker import Flicker, FlickerMeter, Steadier
 from mma_unet.inference.fuser import Fuser
 from mma_unet.inference.pipeline import Ahead, Behind
+from mma_unet.inference.sources import Source, read_infrared_source, read_source
 
 __all__ = ["VideoResult", "fuse_video", "pair_in_time"]
 
@@ -40,12 +43,14 @@ class VideoResult:
         seconds: Wall clock that it took.
         flicker: Flicker of `"ir"`, `"vi"` and `"fused"`.
         shortfall: One sentence if a source ended before it should have; else empty.
+        note: What was done to the samples of the first infrared frame; empty if nothing.
     """
 
     frames: int
     seconds: float
     flicker: dict[str, Flicker] = field(default_factory=dict)
     shortfall: str = ""
+    note: str = ""
 
     @property
     def fps(self) -> float:
@@ -97,7 +102,8 @@ def fuse_video(
 
     Args:
         fuser: Does the work.
-        ir: Infrared frames.
+        ir: Infrared frames, best of a deep source. The range of raw counts follows them slowly
+            (`RangeMemory`) unless the fuser has a fixed one.
         vi: Visible frames, which decide size, times and color.
         target: Video file to write.
         sound: File whose sound is copied.
@@ -158,7 +164,7 @@ def fuse_video(
     if not done:
         raise InputError(f"{ir.name} and {vi.name} share no frame: {target} was not written")
     shortfall = "" if stopped or vi.live else _shortfall(ir, vi, done, taken)
-    return VideoResult(writer.frames, monotonic() - begin, job.flicker(), shortfall)
+    return VideoResult(writer.frames, monotonic() - begin, job.flicker(), shortfall, job.note)
 
 
 def _shortfall(ir: FrameSource, vi: FrameSource, done: int, taken: int) -> str:
@@ -192,29 +198,47 @@ class _Job:
         self.fuser, self.ir, self.vi = fuser, ir, vi
         self.steadier = Steadier() if steady else None
         self.meters = {name: FlickerMeter() for name in ("ir", "vi", "fused")}
-        self.last_ir: Frame | None = None
+        self.memory = RangeMemory()
+        self.last: tuple[Frame, Source] | None = None
+        self.note = ""
 
     def fuse(self, batch: list[tuple[Frame, Frame]]) -> Iterator[tuple[Fraction, Pixels]]:
         """Time and pixels of each fused frame."""
+        sources: list[tuple[Source, Source]] = []
         for ir, vi in batch:
-            if ir.pixels.shape != vi.pixels.shape:
+            if ir.pixels.shape[:2] != vi.pixels.shape[:2]:
                 (ih, iw), (vh, vw) = ir.pixels.shape[:2], vi.pixels.shape[:2]
                 raise InputError(
                     f"{self.ir.name} is {iw}x{ih} and {self.vi.name} is {vw}x{vh} pixels: "
                     "register or resize them to one size"
                 )
-        pairs: list[tuple[Any, Any]] = [(ir.pixels, vi.pixels) for ir, vi in batch]
-        if self.steadier is not None:  # a visible image in floats gives a fused one in floats
-            pairs = [(ir, vi / np.float32(255)) for ir, vi in pairs]
-        results: list[Any] = self.fuser.fuse_batch(pairs)
-        for (ir, vi), result in zip(batch, results, strict=True):
+            # a visible image in floats gives a fused one in floats
+            visible = vi.pixels if self.steadier is None else vi.pixels / np.float32(255)
+            sources.append((self._infrared(ir), read_source(visible, self.vi.name)))
+        results: list[Any] = self.fuser.fuse_sources(sources)
+        for (_, vi), result in zip(batch, results, strict=True):
             fused = self.steadier.steady(result) if self.steadier is not None else result
-            if ir is not self.last_ir:  # a frame shown twice does not flicker
-                self.meters["ir"].add(ir.pixels)
-            self.last_ir = ir
             self.meters["vi"].add(vi.pixels)
             self.meters["fused"].add(fused)
             yield vi.time, fused
+
+    def _infrared(self, frame: Frame) -> Source:
+        """The source of a frame; one that is shown twice is the same and does not flicker."""
+        if self.last is None or self.last[0] is not frame:
+            source = read_infrared_source(
+                frame.pixels,
+                self.ir.name,
+                ir_range=self.fuser.ir_range,
+                valid=self.fuser.valid,
+                nodata=frame.nodata,
+                memory=self.memory,
+            )
+            self.note = source.note if self.last is None else self.note
+            self.last = frame, source
+            deep = source.planes.dtype != np.uint8
+            shown = from_float(source.luminance[0].numpy(), np.uint8) if deep else frame.pixels
+            self.meters["ir"].add(shown)
+        return self.last[1]
 
     def flicker(self) -> dict[str, Flicker]:
         """Flicker of the sources and of the result."""

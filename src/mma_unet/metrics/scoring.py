@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.data.images import luminance, read_eight_bit
+from mma_unet.data.infrared import read_infrared_eight_bit
 from mma_unet.errors import InputError
 from mma_unet.metrics._common import check_shapes
 from mma_unet.metrics.registry import METRICS, SUITES, MetricSpec
@@ -68,7 +69,7 @@ def score(
     Args:
         fused: Fused image: a file, of which 16 bits and floats are rounded to 8 bits, or a uint8
             array, `(H,W)` gray or `(H,W,3)` RGB.
-        ir: Infrared image of the same height and width.
+        ir: Infrared image of the same height and width; raw counts of a file are stretched first.
         vi: Visible image of the same height and width.
         suite: A key of `SUITES`, the name or label of one metric, or several of them.
 
@@ -148,7 +149,8 @@ def values_of(spec: MetricSpec, fused: Tensor, ir: Tensor, vi: Tensor, data_rang
 def _gray(image: Image | str | Path, name: str) -> Image:
     """Gray `(H,W)` uint8 from a file, or from gray or RGB uint8."""
     if isinstance(image, (str, os.PathLike)):
-        image = read_eight_bit(image)
+        read = read_infrared_eight_bit if name == "infrared" else read_eight_bit
+        image = read(image)
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         kind = getattr(image, "dtype", type(image).__name__)
         raise InputError(f"The {name} image must be an 8-bit (uint8) array, not {kind}.")

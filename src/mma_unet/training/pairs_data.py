@@ -12,6 +12,7 @@ import lightning as L
 from torch.utils.data import DataLoader, DistributedSampler
 
 from mma_unet.data import CenterCrop, Pair, PairedAugment, PairedImages, open_split
+from mma_unet.data.infrared import first_note
 from mma_unet.errors import InputError
 from mma_unet.training.recipe import DataSettings
 
@@ -35,6 +36,8 @@ def open_splits(specs: tuple[str, ...], root: str | Path) -> list[Pair]:
         found = open_split(path, root)
         for lonely in (*found.unpaired_ir, *found.unpaired_vi):
             log.warning("%s has no partner and is left out", lonely)
+        if note := first_note([pair.ir for pair in found.pairs]):
+            log.warning("%s: %s", path, note)
         start, stop, step = (int(cut) if cut else None for cut in cuts)
         if step == 0:
             raise InputError(f"{spec}: a step of 0 goes nowhere; leave it out")
