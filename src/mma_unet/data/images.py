@@ -68,12 +68,13 @@ class Photo:
         return self.fourth if self.is_alpha else None
 
 
-def read_image(path: str | Path, *, page: int | None = None) -> Array:
+def read_image(path: str | Path, *, raw: bool = False, page: int | None = None) -> Array:
     """Read one image upright, and otherwise as it is stored.
 
     Args:
         path: An image file; any characters may stand in its name. Or an fsspec URL, or a place
             from `mma_unet.data.storage.locate`.
+        raw: Give samples of any real type and NaN as well, as thermal data have them.
         page: Which page of a TIFF file, from 1 on; the first by default, and a line of the log
             says so if there are more.
 
@@ -85,14 +86,17 @@ def read_image(path: str | Path, *, page: int | None = None) -> Array:
             not an image, too large for the memory that is free, of a sample type that is not
             supported, or holds NaN or infinity.
     """
-    return read_photo(path, page=page).pixels
+    return read_photo(path, raw=raw, page=page).pixels
 
 
-def read_photo(path: str | Path, *, page: int | None = None, max_bytes: int | None = None) -> Photo:
+def read_photo(
+    path: str | Path, *, raw: bool = False, page: int | None = None, max_bytes: int | None = None
+) -> Photo:
     """Read one image with its alpha channel and its metadata.
 
     Args:
         path: As for `read_image`.
+        raw: As for `read_image`.
         page: As for `read_image`.
         max_bytes: The most memory that decoding may take; what is free by default.
 
@@ -103,7 +107,7 @@ def read_photo(path: str | Path, *, page: int | None = None, max_bytes: int | No
     data = read_bytes(path)
     found = decode(data, path, page=page, max_bytes=max_bytes)
     metadata = read_metadata(data, found.turned)
-    return Photo(_normalize(found.pixels, path), found.fourth, found.is_alpha, metadata)
+    return Photo(_normalize(found.pixels, path, raw), found.fourth, found.is_alpha, metadata)
 
 
 def read_eight_bit(path: str | Path) -> Array:
@@ -112,16 +116,16 @@ def read_eight_bit(path: str | Path) -> Array:
     return image if image.dtype == np.uint8 else from_float(to_float(image, path), np.uint8)
 
 
-def _normalize(array: Array, path: Path) -> Array:
+def _normalize(array: Array, path: Path, raw: bool) -> Array:
     if array.dtype == np.float64:
         array = array.astype(np.float32)
-    if array.dtype not in (np.uint8, np.uint16, np.float32):
+    if array.dtype not in (np.uint8, np.uint16, np.float32) and not raw:
         raise InputError(
             f"{path} holds {array.dtype} samples: convert it to 8-bit, 16-bit or 32-bit float."
         )
     if array.ndim == 3 and array.shape[2] != 3:
         raise InputError(f"{path} has {array.shape[2]} channels: convert it to gray or RGB.")
-    if array.dtype == np.float32 and not np.isfinite(array).all():
+    if not raw and array.dtype == np.float32 and not np.isfinite(array).all():
         raise InputError(f"{path} holds NaN or infinite values: replace them with numbers.")
     return np.ascontiguousarray(array)
 
