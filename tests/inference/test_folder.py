@@ -116,10 +116,7 @@ def test_nothing_is_converted_where_all_is_done(weights: Path, tmp_path: Path) -
 def test_the_result_keeps_what_the_photograph_carries(weights: Path, tmp_path: Path) -> None:
     ir, vi = tmp_path / "ir" / "a.png", tmp_path / "vi" / "a.png"
     alpha = np.arange(40 * 56, dtype=np.uint8).reshape(40, 56)
-    exif = (
-        b"II*\0\x08\0\0\0\x01\0\x32\x01\x02\0\x14\0\0\0\x1a\0\0\0\0\0\0\0"
-        + b"2024:05:06 07:08:09\0"
-    )
+    exif = pack_block({306: Entry(2, 20, b"2024:05:06 07:08:09\0")}, {})
     write_image(ir, alpha)
     color = np.repeat(alpha[..., None], 3, axis=2)
     write_image(vi, color, alpha=alpha, metadata=Metadata(exif=exif, dpi=(300, 300)))
