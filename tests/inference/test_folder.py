@@ -6,10 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
 from mma_unet import Fuser
-from mma_unet.data import find_pairs
+from mma_unet.data import find_pairs, read_image, write_image
+from mma_unet.data.exif import Entry, pack_block
+from mma_unet.data.images import read_photo
+from mma_unet.data.metadata import Metadata
+from mma_unet.errors import InputError
 from mma_unet.inference import Outcome, folder, fuse_files, plan
 from mma_unet.inference.runtimes import choose
 from tests.conftest import make_pairs
@@ -105,3 +111,40 @@ def test_nothing_is_converted_where_all_is_done(weights: Path, tmp_path: Path) -
     idle = Fuser(weights, device="cpu")
     assert {o.status for o in run(idle, tmp_path).values()} == {"skipped"}
     assert "runtime" not in vars(idle)
+
+
+def test_the_result_keeps_what_the_photograph_carries(weights: Path, tmp_path: Path) -> None:
+    ir, vi = tmp_path / "ir" / "a.png", tmp_path / "vi" / "a.png"
+    alpha = np.arange(40 * 56, dtype=np.uint8).reshape(40, 56)
+    exif = pack_block({306: Entry(2, 20, b"2024:05:06 07:08:09\0")}, {})
+    write_image(ir, alpha)
+    color = np.repeat(alpha[..., None], 3, axis=2)
+    write_image(vi, color, alpha=alpha, metadata=Metadata(exif=exif, dpi=(300, 300)))
+    for strip in (False, True):
+        fuser = Fuser(weights, device="cpu", strip=strip)
+        out = tmp_path / f"out-{strip}"
+        tasks = plan(find_pairs(ir, vi).pairs, out)
+        assert [o.status for o in fuse_files(fuser, tasks)] == ["fused"]
+        photo = read_photo(out / "a.png")
+        np.testing.assert_array_equal(photo.alpha, alpha)
+        assert photo.metadata.exif == (None if strip else exif)
+        assert bool(photo.metadata) is not strip
+    (out / "a.png").unlink()
+    fuser = Fuser(weights, device="cpu", gray=True)
+    assert [o.status for o in fuse_files(fuser, tasks)] == ["fused"]
+    assert read_photo(out / "a.png").fourth is None
+    assert read_photo(out / "a.png").metadata.exif == exif
+
+
+def test_pages_and_the_limit_reach_the_reader(weights: Path, tmp_path: Path) -> None:
+    ir, vi = make_pairs(tmp_path, ["a"])
+    stack = np.stack([read_image(ir / "a.png"), 255 - read_image(ir / "a.png")])
+    tifffile.imwrite(ir / "a.tif", stack, photometric="minisblack")
+    (ir / "a.png").unlink()
+    fuser = Fuser(weights, device="cpu", page=2)
+    source, _ = fuser.read(ir / "a.tif", vi / "a.png")
+    np.testing.assert_array_equal(source.planes[0], stack[1])
+    with pytest.raises(InputError, match=r"has 2 pages: there is no page 3"):
+        Fuser(weights, device="cpu", page=3).read(ir / "a.tif", vi / "a.png")
+    with pytest.raises(InputError, match=r"56x40 pixels by its header.*--max-memory"):
+        Fuser(weights, device="cpu", max_memory="1MB").read(ir / "a.tif", vi / "a.png")

@@ -74,10 +74,13 @@ def directory_at(block: bytes) -> tuple[str, bool, int]:
 
 def _places(block: bytes, order: str, big: bool, at: int) -> dict[int, tuple[int, int, int]]:
     """Type, number of values and place of their bytes, for each tag of a directory."""
+    if at > len(block):
+        raise ValueError("damaged directory")
     (count,) = struct.unpack_from(order + ("Q" if big else "H"), block, at)
     found: dict[int, tuple[int, int, int]] = {}
     if count > _MOST:
         raise ValueError("damaged directory")
+    total = 0
     length, inline, at = (20, 8, at + 8) if big else (12, 4, at + 2)
     for start in range(at, at + length * count, length):
         tag, kind, values = struct.unpack_from(order + ("HHQ" if big else "HHI"), block, start)
@@ -87,6 +90,9 @@ def _places(block: bytes, order: str, big: bool, at: int) -> dict[int, tuple[int
             (place,) = struct.unpack_from(order + ("Q" if big else "I"), block, place)
         if size and place + size <= len(block):
             found.setdefault(tag, (kind, values, place))
+            total += size
+    if total > 2 * len(block):  # entries that share their bytes would fill the memory
+        raise ValueError("damaged directory")
     return found
 
 

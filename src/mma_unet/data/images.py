@@ -71,12 +71,13 @@ class Photo:
         return self.fourth if self.is_alpha else None
 
 
-def read_image(path: str | Path, *, page: int | None = None) -> Array:
+def read_image(path: str | Path, *, raw: bool = False, page: int | None = None) -> Array:
     """Read one image upright, and otherwise as it is stored.
 
     Args:
         path: An image file; any characters may stand in its name. Or an fsspec URL, or a place
             from `mma_unet.data.storage.locate`.
+        raw: Give samples of any real type and NaN as well, as thermal data have them.
         page: Which page of a TIFF file, from 1 on; the first by default, and a line of the log
             says so if there are more.
 
@@ -88,19 +89,19 @@ def read_image(path: str | Path, *, page: int | None = None) -> Array:
             not an image, too large for the memory that is free, of a sample type that is not
             supported, or holds NaN or infinity.
     """
-    return read_photo(path, page=page).pixels
+    return read_photo(path, raw=raw, page=page).pixels
 
 
 def read_photo(
-    path: str | Path, *, page: int | None = None, max_bytes: int | None = None, raw: bool = False
+    path: str | Path, *, raw: bool = False, page: int | None = None, max_bytes: int | None = None
 ) -> Photo:
     """Read one image with its alpha channel and its metadata.
 
     Args:
         path: As for `read_image`.
+        raw: As for `read_image`.
         page: As for `read_image`.
         max_bytes: The most memory that decoding may take; what is free by default.
-        raw: Give samples of any real type and NaN as well, as `mma_unet.data.infrared` needs.
 
     Raises:
         InputError: What `read_image` raises.

@@ -27,7 +27,7 @@ from mma_unet.data.exif import (
     upright,
 )
 
-__all__ = ["Metadata", "add_metadata", "chunks_of_png", "find_exif", "read_metadata"]
+__all__ = ["Metadata", "add_metadata", "find_exif", "read_metadata"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
@@ -96,7 +96,7 @@ def _parts(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             yield data[place + 1 : place + 2], data[place + 4 : place + 2 + length]
             place += 1 if data[place + 1] == 0xFF else 2 + length
     elif data.startswith(_PNG):
-        yield from chunks_of_png(data)
+        yield from _chunks_of_png(data)
     elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         place = 12
         while place + 8 <= len(data):
@@ -105,7 +105,7 @@ def _parts(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             place += 8 + length + length % 2
 
 
-def chunks_of_png(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _chunks_of_png(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Chunks of a PNG file that are no samples; `IDAT` is skipped over."""
     place = len(_PNG)
     while place + 12 <= len(data):
