@@ -1,0 +1,45 @@
+"""The application segments of a JPEG file, in which thermal cameras put what the picture hides."""
+
+from collections.abc import Iterator
+
+__all__ = ["app_segments", "picture_size"]
+
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SCAN = 0xDA
+
+
+def app_segments(data: bytes) -> list[tuple[int, bytes]]:
+    """Number (1 for APP1) and content of each application segment before the picture.
+
+    Args:
+        data: Any file; one that is no JPEG has none, and one that breaks off has those before.
+
+    Example:
+        >>> app_segments(bytes.fromhex("ffd8 ffe3 0004 6162 ffda"))
+        [(3, b'ab')]
+    """
+    return [(marker - 0xE0, part) for marker, part in _segments(data) if 0xE0 <= marker <= 0xEF]
+
+
+def picture_size(data: bytes) -> tuple[int, int] | None:
+    """Height and width that the header of a JPEG file claims; None if there is no such header."""
+    for marker, part in _segments(data):
+        if marker in _FRAMES and len(part) >= 5:
+            return int.from_bytes(part[1:3], "big"), int.from_bytes(part[3:5], "big")
+    return None
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and content of each segment up to the first scan, none longer than the file."""
+    place = 2 if data[:3] == b"\xff\xd8\xff" else len(data)
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == 0xFF:  # a fill byte
+            place += 1
+            continue
+        length = int.from_bytes(data[place + 2 : place + 4], "big")
+        end = place + 2 + length
+        if marker == _SCAN or length < 2 or end > len(data):
+            return
+        yield marker, data[place + 4 : end]
+        place = end
