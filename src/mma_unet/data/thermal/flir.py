@@ -102,7 +102,7 @@ def _unsigned(block: bytes, place: int, order: str) -> int:
 
 
 def _size(record: bytes) -> tuple[int, int]:
-    """Height and width of the picture in a record; the first value, a small one, tells its order."""
+    """Height and width of the picture in a record, whose first value is small in its order."""
     if len(record) < _HEADER:
         return 0, 0
     order = "<" if record[1] == 0 else ">"

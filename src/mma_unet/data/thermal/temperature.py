@@ -15,9 +15,7 @@ import numpy.typing as npt
 
 from mma_unet.data.images import read_image
 from mma_unet.data.storage import locate, read_bytes
-from mma_unet.data.thermal.dji import read_dji
-from mma_unet.data.thermal.flir import read_flir
-from mma_unet.data.thermal.frame import ThermalFrame
+from mma_unet.data.thermal import ThermalFrame, read_thermal
 from mma_unet.errors import InputError
 
 __all__ = ["TemperatureStatistics", "celsius", "temperature_statistics"]
@@ -110,7 +108,7 @@ def temperature_statistics(path: str | Path) -> TemperatureStatistics:
     """
     place = locate(path) if isinstance(path, str) else path
     data = read_bytes(place)
-    frame = read_flir(data, place) or read_dji(data, place)
+    frame = read_thermal(data, place)
     if frame is not None:
         return _statistics(str(place), celsius(frame))
     degrees = read_image(place)
