@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mma_unet.cli.common import Precision, Runtime, check_writable, errors, say, warn
+from mma_unet.cli.fuse_notes import tell_notes, tell_temperatures
 from mma_unet.cli.fuse_video import VideoOptions, fuse_to_video, wants_video
 from mma_unet.cli.progress import Step, progress_bar
 from mma_unet.errors import InputError
 from mma_unet.files import kind_of
 
 if TYPE_CHECKING:
-    from mma_unet.data import Pair
+    from mma_unet.data import Pair, Pairing
     from mma_unet.inference import Outcome, Task
 
 IrRange = StrEnum("IrRange", ["full", "auto"])
@@ -37,7 +38,10 @@ _batch = partial(typer.Option, rich_help_panel="Batch")
 
 def fuse(
     ir: Annotated[str, typer.Argument(help="Infrared image, folder of them, video or camera.")],
-    vi: Annotated[str, typer.Argument(help="Visible image, folder of them, video or camera.")],
+    vi: Annotated[
+        str | None,
+        typer.Argument(help="The same in visible light; none for files that hold both."),
+    ] = None,
     *,
     ir_range: Annotated[
         IrRange, _input(help="auto stretches raw 14/16-bit thermal counts.")
@@ -45,6 +49,16 @@ def fuse(
     page: Annotated[
         int | None, _input(min=1, help="Page of TIFF files; default: the first.")
     ] = None,
+    ir_channel: Annotated[
+        int | None, _input(min=1, max=4, help="Channel of the file that is IR: 4 for RGB+T.")
+    ] = None,
+    ir_palette: Annotated[
+        str | None, _input(metavar="NAME|auto", help="Turn false color back into gray.")
+    ] = None,
+    black_hot: Annotated[bool, _input("--black-hot", help="In IR, hot is black.")] = False,
+    temperature: Annotated[
+        bool, _input("--temperature", help="Tell the temperatures of IR files that give degrees.")
+    ] = False,
     out: Annotated[
         str, _output("--out", "-o", help="Fused image or video, or a folder for images.")
     ],
@@ -105,8 +119,11 @@ def fuse(
     """
     from mma_unet.data.storage import locate
     from mma_unet.inference import Fuser, fuse_files
+    from mma_unet.inference.ir_slot import IrSlot
     from mma_unet.models import DEFAULT_MODEL
 
+    slot = IrSlot(ir_channel, ir_palette, black_hot, single=vi is None)
+    vi = ir if vi is None else vi
     make_fuser = partial(
         Fuser,
         model or DEFAULT_MODEL,
@@ -122,6 +139,7 @@ def fuse(
         style=style,
         page=page,
         strip=strip,
+        ir_slot=slot,
     )
     for source in (ir, vi):
         if "://" not in source:
@@ -147,25 +165,34 @@ def fuse(
         return fuse_files(fuser, tasks, overwrite=overwrite, batch_size=batch_size)
 
     with progress_bar(shown=progress) as step:
-        _fuse_images(locate(ir), locate(vi), target, format_, start, step)
+        pairing = _pairing(locate(ir), None if slot.single else locate(vi))
+        _fuse_images(locate(ir), locate(vi), pairing, target, format_, start, step, temperature)
+
+
+def _pairing(ir: Path, vi: Path | None) -> Pairing:
+    """The pairs of two places, or the files of one that hold both pictures."""
+    from mma_unet.data import find_pairs
+    from mma_unet.data.thermal.find import single_files
+
+    return single_files(ir) if vi is None else find_pairs(ir, vi)
 
 
 def _fuse_images(
     ir: Path,
     vi: Path,
+    pairing: Pairing,
     out: Path,
     format_: str | None,
     engine: Callable[..., Iterator[Outcome]],
     step: Step,
+    temperature: bool,
 ) -> None:
-    from mma_unet.data import find_pairs
-
-    pairing = find_pairs(ir, vi)
     tasks = _tasks(ir, vi, list(pairing.pairs), out, format_)
     if ir.is_dir():
         check_writable(out)
     start = time.monotonic()
     counts = {"fused": 0, "skipped": 0, "failed": 0}
+    notes: list[str] = []
     lonely = (*pairing.unpaired_ir, *pairing.unpaired_vi)
     failures = [f"{path} has no partner: name both files of a pair alike." for path in lonely]
 
@@ -177,9 +204,13 @@ def _fuse_images(
         counts[outcome.status] += 1
         if outcome.status == "failed":
             failures.append(outcome.reason)
+        elif temperature:
+            tell_temperatures(outcome.task.pair.ir)
+        notes.append(outcome.note)
         step("Fusing", sum(counts.values()), len(tasks))
     if len(tasks) == 1 and ir.is_file() and failures:
         raise InputError(failures[0])
+    tell_notes(notes)
     _report(counts, failures, len(tasks), time.monotonic() - start, tasks[0].target, out)
 
 

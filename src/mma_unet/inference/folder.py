@@ -29,11 +29,19 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: `"fused"`, `"skipped"` (done before) or `"failed"`."""
+    """What became of a task: `"fused"`, `"skipped"` (done before) or `"failed"`.
+
+    Attributes:
+        task: The pair of files.
+        status: One of those words.
+        reason: Why it failed.
+        note: What was done to the infrared samples; empty if nothing.
+    """
 
     task: Task
     status: str
     reason: str = ""
+    note: str = ""
 
 
 def plan(pairs: Sequence[Pair], out: Path, suffix: str | None = None) -> list[Task]:
@@ -121,15 +129,17 @@ def _fuse(fuser: Fuser, ready: list[tuple[Task, tuple[Source, Source]]]) -> Iter
         for item in ready:
             yield from _fuse(fuser, [item])
         return
-    kept = [(task, vi.alpha, None if fuser.strip else vi.metadata) for task, (_, vi) in ready]
+    kept = [
+        (task, ir.note, vi.alpha, None if fuser.strip else vi.metadata) for task, (ir, vi) in ready
+    ]
     ready.clear()  # large sources are not held while the result is encoded
-    for (task, alpha, metadata), image in zip(kept, results, strict=True):
+    for (task, note, alpha, metadata), image in zip(kept, results, strict=True):
         try:
             write_image(task.target, np.asarray(image), alpha=alpha, metadata=metadata)
         except Exception as error:
             yield _failed(task, error)
         else:
-            yield Outcome(task, "fused")
+            yield Outcome(task, "fused", note=note)
 
 
 def _failed(task: Task, error: Exception) -> Outcome:

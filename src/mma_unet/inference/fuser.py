@@ -15,6 +15,7 @@ from mma_unet.allocator import release_memory
 from mma_unet.errors import InputError
 from mma_unet.inference.canvas import Canvas
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
+from mma_unet.inference.ir_slot import PLAIN, IrSlot
 from mma_unet.inference.memory import memory_budget, parse_memory, reading_budget
 from mma_unet.inference.runtimes import choose
 from mma_unet.inference.runtimes.base import Runtime
@@ -54,6 +55,7 @@ class Fuser:
         style: From 0, natural, to 1, thermal: hot targets first; see `load_model`.
         page: Which page of TIFF files, from 1 on; the first by default.
         strip: Leave EXIF, ICC profile, dpi and GeoTIFF tags of VI out of the files of `fuse_files`.
+        ir_slot: How IR images are to be understood: their channel, palette or polarity.
 
     Attributes:
         on_tile: Called with the tiles done and the tiles in all while one image is fused in tiles.
@@ -85,6 +87,7 @@ class Fuser:
         style: float = 0.0,
         page: int | None = None,
         strip: bool = False,
+        ir_slot: IrSlot = PLAIN,
     ) -> None:
         self.device = choose.choose_device(device)
         self._model: MMAUNet | Exported
@@ -99,7 +102,7 @@ class Fuser:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, not {threads}")
         self._wanted, self._threads, self._pairs = runtime, threads, 1
-        self.page, self.strip = page, strip
+        self.page, self.strip, self.ir_slot = page, strip, ir_slot
         first = choose.choose_runtime(runtime, self.device, self._model)
         self.precision = choose.choose_precision(precision, first, self.device, self._model)
         self.config, self._able = self._model.config, self._model.describe()
@@ -138,13 +141,9 @@ class Fuser:
     def runtime(self) -> Runtime:
         """What runs the network; chosen and made when it is first needed."""
         return choose.make_runtime(
-            self._model,
-            device=self.device,
-            runtime=self._wanted,
-            precision=self.precision,
-            threads=self._threads,
-            pairs=self._pairs,
-        )
+            self._model, device=self.device, runtime=self._wanted, precision=self.precision,
+            threads=self._threads, pairs=self._pairs,
+        )  # fmt: skip
 
     @property
     def model(self) -> MMAUNet:
@@ -164,7 +163,7 @@ class Fuser:
             ir: A path, an array `(H, W)` or `(H, W, 3)`, a tensor `(H, W)` or `(C, H, W)`, or an
                 image of Pillow; `uint8`, `uint16` or floats in [0, 1]. Color is reduced to
                 luminance. A palette is looked up and alpha dropped, as in files.
-            vi: The same, of the same height and width.
+            vi: The same, of the same height and width; or `ir` again, if the file holds both.
 
         Returns:
             The fused image with the shape, sample type and kind (array, tensor or image of Pillow)
@@ -183,7 +182,8 @@ class Fuser:
     def read(self, ir: Image, vi: Image) -> tuple[Source, Source]:
         """Read and check one pair; see `__call__` for what it takes and raises."""
         limit = partial(reading_budget, self.max_memory, self.device)
-        return read_pair(ir, vi, stretch=self.ir_range == "auto", page=self.page, limit=limit)
+        reader = partial(read_pair, stretch=self.ir_range == "auto", page=self.page, limit=limit)
+        return self.ir_slot.read(ir, vi, reader)
 
     def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Fuse pairs that `read` has returned."""

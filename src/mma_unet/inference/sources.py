@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.data import to_float
+from mma_unet.data.channels import is_picture
 from mma_unet.data.images import BT601, read_photo
 from mma_unet.data.metadata import Metadata
 from mma_unet.data.storage import is_remote, locate
@@ -61,6 +62,7 @@ class Source:
         was_flat: Whether it came without a channel axis.
         alpha: `(H, W)`, the alpha channel of the file that it is.
         metadata: What that file carries beside its pixels.
+        note: What is to be said of it, in lines; empty if nothing.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Source:
     was_flat: bool
     alpha: Array | None = None
     metadata: Metadata | None = None
+    note: str = ""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -137,13 +140,19 @@ def read_source(
     if isinstance(image, Tensor):
         return _from_tensor(image, name, stretch)
     like: PILImage | None = None
-    alpha, metadata = None, None
+    alpha, metadata, note = None, None, ""
     if isinstance(image, (str, os.PathLike)) or is_remote(image):
         place = locate(image) if isinstance(image, str) else cast(Path, image)
         name = str(place)
         photo = read_photo(place, page=page, max_bytes=max_bytes)
         array: Array = photo.pixels
         alpha, metadata = photo.alpha, photo.metadata
+        if photo.fourth is not None and is_picture(photo.fourth):
+            alpha = None
+            note = (
+                f"{name}: its fourth channel varies like a picture, so it is no alpha and is left "
+                "out: --ir-channel 4 fuses it as the infrared image"
+            )
     else:
         like = image if _is_pillow(image) else None
         array = np.asarray(image) if like is None else _pillow_array(like)
@@ -152,20 +161,28 @@ def read_source(
     array = array[..., :3] if array.ndim == 3 else array  # as in files, alpha is dropped
     planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
     source = _source(planes, name, stretch, like=like, was_flat=array.ndim == 2)
-    return replace(source, alpha=alpha, metadata=metadata)
+    return replace(source, alpha=alpha, metadata=metadata, note=note)
 
 
 def read_pair(
-    ir: Image, vi: Image, *, stretch: bool, page: int | None, limit: Callable[[], int | None]
+    ir: Image,
+    vi: Image,
+    names: tuple[str, str] = ("ir", "vi"),
+    *,
+    stretch: bool,
+    page: int | None,
+    limit: Callable[[], int | None],
 ) -> tuple[Source, Source]:
     """Read and check a pair; `limit` tells before each how much memory decoding may take.
+
+    `names` are for images that are no files.
 
     Raises:
         InputError: What `read_source` raises, or the two differ in height or width.
     """
     pair = (
-        read_source(ir, "ir", stretch=stretch, page=page, max_bytes=limit()),
-        read_source(vi, "vi", page=page, max_bytes=limit()),
+        read_source(ir, names[0], stretch=stretch, page=page, max_bytes=limit()),
+        read_source(vi, names[1], page=page, max_bytes=limit()),
     )
     if pair[0].size != pair[1].size:
         sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)

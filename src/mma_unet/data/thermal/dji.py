@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mma_unet.data.header import read_header
 from mma_unet.data.thermal.frame import LARGEST, ThermalFrame, frame_of
-from mma_unet.data.thermal.segments import app_segments, picture_size
+from mma_unet.data.thermal.segments import app_segments
 
 __all__ = ["read_dji"]
 
@@ -29,12 +30,13 @@ def read_dji(data: bytes, name: str | Path) -> ThermalFrame | None:
         data: The whole file; its picture may be cut short.
         name: What to call it.
     """
-    shown = picture_size(data)
-    if shown is None or 0 in shown:
+    segments = app_segments(data)
+    shown = read_header(data) if segments else None
+    if shown is None:
         return None
     for kind in _KINDS:
-        joined = b"".join(part for number, part in app_segments(data) if number == kind)
-        size = _size(len(joined), shown)
+        joined = b"".join(part for number, part in segments if number == kind)
+        size = _size(len(joined), (shown.height, shown.width))
         if size is not None:
             counts = frame_of(joined, *size, name)
             if _is_picture(counts):

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-__all__ = ["app_segments", "picture_size"]
+__all__ = ["app_segments"]
 
-_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SCAN = 0xDA
 
 
@@ -19,14 +18,6 @@ def app_segments(data: bytes) -> list[tuple[int, bytes]]:
         [(3, b'ab')]
     """
     return [(marker - 0xE0, part) for marker, part in _segments(data) if 0xE0 <= marker <= 0xEF]
-
-
-def picture_size(data: bytes) -> tuple[int, int] | None:
-    """Height and width that the header of a JPEG file claims; None if there is no such header."""
-    for marker, part in _segments(data):
-        if marker in _FRAMES and len(part) >= 5:
-            return int.from_bytes(part[1:3], "big"), int.from_bytes(part[3:5], "big")
-    return None
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
