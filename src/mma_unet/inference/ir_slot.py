@@ -138,6 +138,17 @@ class IrSlot:
             )
         return (_turned(infrared) if self.black_hot else infrared), notes
 
+    def settled(self, infrared: Source) -> IrSlot:
+        """For a video: with the palette of this frame for all, if it is to be found."""
+        shown = _eight_bit(infrared) if self.palette == "auto" else None
+        if shown is None or shown.ndim == 2:
+            return self
+        fit = fit_palette(shown)
+        if fit is None:
+            return self
+        _refuse_unknown(fit, infrared.name)
+        return replace(self, palette=fit.name)
+
     def _channel(self, ir: Image, place: Path | None) -> Image:
         """The channel that is the infrared image, of a file or an array."""
         number = cast(int, self.channel)
