@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mma_unet.cli.common import Precision, Runtime, check_writable, say, warn
+from mma_unet.cli.fuse_notes import tell_notes, tell_temperatures
 from mma_unet.cli.fuse_report import list_failures, show_pairing
 from mma_unet.cli.fuse_video import (
     VideoOptions,
@@ -44,7 +45,10 @@ _batch = partial(typer.Option, rich_help_panel="Batch")
 
 def fuse(
     ir: Annotated[str, typer.Argument(help="Infrared image, folder of them, video or camera.")],
-    vi: Annotated[str, typer.Argument(help="Visible image, folder of them, video or camera.")],
+    vi: Annotated[
+        str | None,
+        typer.Argument(help="The same in visible light; none for files that hold both."),
+    ] = None,
     *,
     ir_range: Annotated[
         IrRange, _input(help="auto stretches raw counts and degrees, full none, stretch all.")
@@ -68,6 +72,16 @@ def fuse(
     ] = None,
     dry_run: Annotated[
         bool, _input("--dry-run", help="Show the pairs and their results; fuse nothing.")
+    ] = False,
+    ir_channel: Annotated[
+        int | None, _input(min=1, max=4, help="Channel of the file that is IR: 4 for RGB+T.")
+    ] = None,
+    ir_palette: Annotated[
+        str | None, _input(metavar="NAME|auto", help="Turn false color back into gray.")
+    ] = None,
+    black_hot: Annotated[bool, _input("--black-hot", help="In IR, hot is black.")] = False,
+    temperature: Annotated[
+        bool, _input("--temperature", help="Tell the temperatures of IR files that give degrees.")
     ] = False,
     out: Annotated[
         str, _output("--out", "-o", help="Fused image or video, or a folder for images.")
@@ -129,9 +143,13 @@ def fuse(
     """
     from mma_unet.data.pairs import find_pairs
     from mma_unet.data.storage import locate
+    from mma_unet.data.thermal.find import single_files
     from mma_unet.inference import Fuser, fuse_files
+    from mma_unet.inference.ir_slot import IrSlot
     from mma_unet.models import DEFAULT_MODEL
 
+    slot = IrSlot(ir_channel, ir_palette, black_hot, single=vi is None)
+    vi = ir if vi is None else vi
     ir, vi = (str(locate(s)) if s.startswith("file://") else s for s in (ir, vi))
     find = partial(find_pairs, recursive=recursive, pattern=pair)
     make_fuser = partial(
@@ -150,6 +168,7 @@ def fuse(
         style=style,
         page=page,
         strip=strip,
+        ir_slot=slot,
     )
     for source in (ir, vi):
         if "://" not in source:
@@ -179,9 +198,10 @@ def fuse(
         return fuse_files(fuser, tasks, overwrite=overwrite, batch_size=batch_size)
 
     with progress_bar(shown=progress) as step:
-        _fuse_images(
-            locate(ir), locate(vi), target, format_, find, None if dry_run else start, step
-        )
+        places = locate(ir), locate(vi)
+        pairing = single_files(places[0]) if slot.single else find(*places)
+        work = None if dry_run else start
+        _fuse_images(*places, pairing, target, format_, work, step, temperature)
 
 
 def _range(word: IrRange, measured: str | None, ir: str) -> str | tuple[float, float]:
@@ -196,14 +216,14 @@ def _range(word: IrRange, measured: str | None, ir: str) -> str | tuple[float, f
 def _fuse_images(
     ir: Path,
     vi: Path,
+    pairing: Pairing,
     out: Path,
     format_: str | None,
-    find: Callable[[Path, Path], Pairing],
     engine: Callable[..., Iterator[Outcome]] | None,
     step: Step,
+    temperature: bool,
 ) -> None:
     """Fuse two images or the pairs of two folders; without an engine, show them."""
-    pairing = find(ir, vi)
     tasks = _tasks(ir, vi, list(pairing.pairs), out, format_)
     for note in pairing.notes:
         warn(note)
@@ -225,12 +245,13 @@ def _fuse_images(
         counts[outcome.status] += 1
         if outcome.status == "failed":
             failures.append(outcome.reason)
-        notes += [outcome.note] if outcome.note else []
+        elif temperature:
+            tell_temperatures(outcome.task.pair.ir)
+        notes.append(outcome.note)
         step("Fusing", sum(counts.values()), len(tasks))
     if len(tasks) == 1 and ir.is_file() and failures:
         raise InputError(failures[0])
-    if notes:
-        warn(notes[0] + (f"; and {len(notes) - 1} more" if notes[1:] else ""))
+    tell_notes(notes)
     _report(counts, failures, len(tasks), time.monotonic() - start, tasks[0].target, out)
 
 

@@ -16,12 +16,13 @@ from mma_unet.data.ranges import IrRange, check_ir_range
 from mma_unet.errors import InputError
 from mma_unet.inference.canvas import Canvas
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
+from mma_unet.inference.ir_slot import PLAIN, IrSlot, read_pair
 from mma_unet.inference.memory import memory_budget, parse_memory, reading_budget
 from mma_unet.inference.runtimes import choose
 from mma_unet.inference.runtimes.base import Runtime
 from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
-from mma_unet.inference.sources import Fused, Image, Source, read_pair, valid_pixels
+from mma_unet.inference.sources import Fused, Image, Source, valid_pixels
 from mma_unet.inference.tiling import STATISTICS, fuse_tiles
 from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model, run_padded
 
@@ -56,6 +57,7 @@ class Fuser:
         style: From 0, natural, to 1, thermal: hot targets first; see `load_model`.
         page: Which page of TIFF files, from 1 on; the first by default.
         strip: Leave EXIF, ICC profile, dpi and GeoTIFF tags of VI out of the files of `fuse_files`.
+        ir_slot: How IR images are to be understood: their channel, palette or polarity.
 
     Attributes:
         on_tile: Called with the tiles done and the tiles in all while one image is fused in tiles.
@@ -87,6 +89,7 @@ class Fuser:
         style: float = 0.0,
         page: int | None = None,
         strip: bool = False,
+        ir_slot: IrSlot = PLAIN,
     ) -> None:
         self.device = choose.choose_device(device)
         self._model: MMAUNet | Exported
@@ -101,12 +104,13 @@ class Fuser:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, not {threads}")
         self._wanted, self._threads, self._pairs = runtime, threads, 1
-        self.page, self.strip = page, strip
+        self.page, self.strip, self.ir_slot = page, strip, ir_slot
         first = choose.choose_runtime(runtime, self.device, self._model)
         self.precision = choose.choose_precision(precision, first, self.device, self._model)
         self.config, self._able = self._model.config, self._model.describe()
+        colors = ("luminance", "rgb")
         for name, value, known in (
-            ("color", color, ("luminance", "rgb")),
+            ("color", color, colors),
             ("statistics", statistics, STATISTICS),
         ):
             if value not in known:
@@ -161,8 +165,10 @@ class Fuser:
 
         Args:
             ir: A path, an array `(H, W)` or `(H, W, 3)`, a tensor `(H, W)` or `(C, H, W)`, or an
-                image of Pillow; of any real type. Alpha is dropped, color reduced to luminance.
-            vi: The same, of the same height and width; `uint8`, `uint16` or floats in [0, 1].
+                image of Pillow; of any real type. A palette is looked up and alpha dropped, as in
+                files; color is reduced to luminance.
+            vi: The same, of the same height and width; `uint8`, `uint16` or floats in [0, 1]; or
+                `ir` again, if the file holds both.
             ir_valid: The mask for this pair instead of that of all.
 
         Returns:
@@ -183,7 +189,8 @@ class Fuser:
         """Read and check one pair; see `__call__` for what it takes and raises."""
         mask = self.valid if ir_valid is None else valid_pixels(ir_valid)
         limit = partial(reading_budget, self.max_memory, self.device)
-        return read_pair(ir, vi, ir_range=self.ir_range, valid=mask, page=self.page, limit=limit)
+        reader = partial(read_pair, ir_range=self.ir_range, valid=mask, page=self.page, limit=limit)
+        return self.ir_slot.read(ir, vi, reader)
 
     def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Fuse pairs that `read` has returned."""
@@ -253,13 +260,9 @@ class Fuser:
             return self._inputs([(ir, vi)], window)
 
         tiles = fuse_tiles(
-            self._tile_network,
-            size,
-            load,
+            self._tile_network, size, load, statistics=self.statistics, step=self.on_tile,
             max_pixels=tile_pixels(self._tile_network, spare),
-            statistics=self.statistics,
-            step=self.on_tile,
-        )
+        )  # fmt: skip
         with torch.inference_mode():
             for core, fused in tiles:
                 bottom, right = min(core.bottom, vi.size[0]), min(core.right, vi.size[1])
@@ -285,11 +288,9 @@ class Fuser:
         rows = slice(window.top, min(window.bottom, height))
         cols = slice(window.left, min(window.right, width))
         beyond = (0, max(window.right - width, 0), 0, max(window.bottom - height, 0))
-        as_rgb = self.color == "rgb"
+        region = Source.region if self.color == "rgb" else Source.gray_region
         ir = self._stack([ir.gray_region(rows, cols) for ir, _ in sources])
-        vi = self._stack(
-            [vi.region(rows, cols) if as_rgb else vi.gray_region(rows, cols) for _, vi in sources]
-        )
+        vi = self._stack([region(vi, rows, cols) for _, vi in sources])
         if any(beyond):
             ir, vi = (F.pad(x, beyond, mode="replicate") for x in (ir, vi))
         return ir, vi

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from mma_unet.data import to_float
+from mma_unet.data.channels import is_picture
 from mma_unet.data.images import BT601, read_photo
 from mma_unet.data.infrared import understand
 from mma_unet.data.metadata import Metadata
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
 __all__ = [
-    "Array", "Fused", "Image", "Source", "luminance", "read_infrared_source", "read_pair",
+    "Array", "Fused", "Image", "Source", "luminance", "read_infrared_source",
     "read_source", "valid_pixels",
 ]  # fmt: skip
 
@@ -56,7 +56,7 @@ class Source:
         metadata: What that file carries beside its pixels.
         share: `(H, W)` share of the fused image, 0 where this infrared source has no value; None
             if it has one everywhere.
-        note: What was done to the samples, in a sentence; empty if nothing.
+        note: What was done to the samples or is to be said of them, in lines; empty if nothing.
     """
 
     name: str
@@ -178,8 +178,9 @@ def read_infrared_source(
         nodata=tag if nodata is None else nodata,
     )  # fmt: skip
     return replace(
-        source, planes=found.planes, stretch=found.range, share=found.share, note=found.note
-    )
+        source, planes=found.planes, stretch=found.range, share=found.share,
+        note="\n".join(filter(None, (source.note, found.note))),
+    )  # fmt: skip
 
 
 def _read(
@@ -190,13 +191,19 @@ def _read(
         return _from_tensor(image, name), None
     like: PILImage | None = None
     nodata: float | None = None
-    alpha, metadata = None, None
+    alpha, metadata, note = None, None, ""
     if isinstance(image, (str, os.PathLike)) or is_remote(image):
         place = locate(image) if isinstance(image, str) else cast(Path, image)
         name = str(place)
         photo = read_photo(place, page=page, max_bytes=max_bytes, raw=raw)
         array: Array = photo.pixels
         alpha, metadata, nodata = photo.alpha, photo.metadata, photo.nodata
+        if photo.fourth is not None and is_picture(photo.fourth):
+            alpha = None
+            note = (
+                f"{name}: its fourth channel varies like a picture, so it is no alpha and is left "
+                "out: --ir-channel 4 fuses it as the infrared image"
+            )
     else:
         like = image if _is_pillow(image) else None
         array = np.asarray(image) if like is None else _pillow_array(like)
@@ -205,7 +212,7 @@ def _read(
     array = array[..., :3] if array.ndim == 3 else array  # as in files, alpha is dropped
     planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
     source = _source(planes, name, like=like, was_flat=array.ndim == 2)
-    return replace(source, alpha=alpha, metadata=metadata), nodata
+    return replace(source, alpha=alpha, metadata=metadata, note=note), nodata
 
 
 def _is_pillow(image: object) -> TypeGuard[PILImage]:
@@ -263,31 +270,3 @@ def valid_pixels(mask: Image) -> Mask:
     if isinstance(array, np.ndarray):
         array = (array != 0).astype(np.uint8)
     return np.asarray((_read(array, "ir_valid", None, None, raw=True)[0].planes != 0).any(axis=0))
-
-
-def read_pair(
-    ir: Image,
-    vi: Image,
-    names: tuple[str, str] = ("ir", "vi"),
-    *,
-    ir_range: IrRange,
-    valid: Mask | None,
-    page: int | None,
-    limit: Callable[[], int | None],
-) -> tuple[Source, Source]:
-    """Read and check a pair; `limit` tells before each how much memory decoding may take.
-
-    `names` are for images that are no files.
-
-    Raises:
-        InputError: What `read_infrared_source` and `read_source` raise, or the two differ in height
-            or width.
-    """
-    infrared = read_infrared_source(
-        ir, names[0], ir_range=ir_range, valid=valid, page=page, max_bytes=limit()
-    )
-    pair = infrared, read_source(vi, names[1], page=page, max_bytes=limit())
-    if pair[0].size != pair[1].size:
-        sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)
-        raise InputError(f"{sizes} pixels: register or resize them to one size")
-    return pair
