@@ -1,0 +1,50 @@
+"""TarDAL: a dense generator on the two stacked images, trained against two discriminators.
+
+Jinyuan Liu et al., "Target-aware Dual Adversarial Learning and a Multi-scenario Multi-Modality
+Benchmark to Fuse Infrared and Visible for Object Detection", CVPR 2022. Written from the paper and
+the names and shapes of its checkpoint.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mma_unet.rivals.network import RivalNetwork
+
+__all__ = ["TarDAL"]
+
+_WIDTH = 32
+_LAYERS = 3
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class TarDAL(RivalNetwork):
+    """The generator. The discriminators serve the training alone and are not here."""
+
+    radius = _LAYERS + 5
+    bytes_per_pixel = 2_500
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = _block(2, _WIDTH)
+        self.dense = nn.ModuleList(_block(_WIDTH * (i + 1), _WIDTH) for i in range(_LAYERS))
+        stacked = _WIDTH * (_LAYERS + 1)
+        self.fuse = nn.Sequential(
+            nn.Sequential(nn.Conv2d(stacked, 4 * _WIDTH, 3, padding=1), nn.ReLU()),
+            _block(4 * _WIDTH, 2 * _WIDTH),
+            _block(2 * _WIDTH, _WIDTH),
+            nn.Sequential(nn.Conv2d(_WIDTH, 1, 3, padding=1), nn.Tanh()),
+        )
+
+    def forward(self, ir: Tensor, vi: Tensor) -> Tensor:
+        """See `RivalNetwork.forward`."""
+        x = self.encoder(torch.cat([ir, vi], 1))
+        for layer in self.dense:
+            x = torch.cat([x, layer(x)], 1)
+        out: Tensor = self.fuse(x)
+        return out
