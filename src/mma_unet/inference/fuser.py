@@ -20,7 +20,7 @@ from mma_unet.inference.runtimes import choose
 from mma_unet.inference.runtimes.base import Runtime
 from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
-from mma_unet.inference.sources import IR_RANGES, Fused, Image, Source, read_source
+from mma_unet.inference.sources import IR_RANGES, Fused, Image, Source, read_pair
 from mma_unet.inference.tiling import STATISTICS, fuse_tiles
 from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model, run_padded
 
@@ -179,11 +179,7 @@ class Fuser:
 
     def read(self, ir: Image, vi: Image) -> tuple[Source, Source]:
         """Read and check one pair; see `__call__` for what it takes and raises."""
-        pair = read_source(ir, "ir", stretch=self.ir_range == "auto"), read_source(vi, "vi")
-        if pair[0].size != pair[1].size:
-            sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)
-            raise InputError(f"{sizes} pixels: register or resize them to one size")
-        return pair
+        return read_pair(ir, vi, stretch=self.ir_range == "auto")
 
     def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Fuse pairs that `read` has returned."""

@@ -23,7 +23,16 @@ from mma_unet.errors import InputError
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
-__all__ = ["IR_RANGES", "Array", "Fused", "Image", "Source", "luminance", "read_source"]
+__all__ = [
+    "IR_RANGES",
+    "Array",
+    "Fused",
+    "Image",
+    "Source",
+    "luminance",
+    "read_pair",
+    "read_source",
+]
 
 Array: TypeAlias = npt.NDArray[Any]
 Image: TypeAlias = "str | os.PathLike[str] | Array | Tensor | PILImage"
@@ -95,6 +104,19 @@ class Source:
             return luminance(self.region(rows, cols))
         gray = cv2.cvtColor(color.astype(np.float32), cv2.COLOR_RGB2GRAY)
         return torch.from_numpy(gray)[None].div_(255)
+
+
+def read_pair(ir: Image, vi: Image, *, stretch: bool = False) -> tuple[Source, Source]:
+    """Read and check both images of a pair; `stretch` is for IR.
+
+    Raises:
+        InputError: As `read_source`, and if the sizes differ.
+    """
+    pair = read_source(ir, "ir", stretch=stretch), read_source(vi, "vi")
+    if pair[0].size != pair[1].size:
+        sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)
+        raise InputError(f"{sizes} pixels: register or resize them to one size")
+    return pair
 
 
 def read_source(image: Image, name: str, *, stretch: bool = False) -> Source:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mma_unet.rivals.card import Card
 from mma_unet.rivals.network import RivalNetwork, stretch
 
-__all__ = ["CDDFuse"]
+__all__ = ["CARD", "CDDFuse"]
 
 _WIDTH = 64
 _HEADS = 8
@@ -39,10 +40,10 @@ class _Norm(nn.Module):
 def _attend(queries_keys_values: Tensor, scale: Tensor) -> Tensor:
     """Attention of channels to channels, in heads: `(B, 192, H, W)` to `(B, 64, H, W)`."""
     size = queries_keys_values.shape[-2:]
-    split = queries_keys_values.flatten(2).unflatten(1, (3, _HEADS, -1))
-    q, k, v = split.unbind(1)
+    batch = len(queries_keys_values)
+    q, k, v = queries_keys_values.reshape(batch, 3, _HEADS, _WIDTH // _HEADS, -1).unbind(1)
     similar = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1)
-    return ((similar * scale).softmax(dim=-1) @ v).flatten(1, 2).unflatten(-1, size)
+    return ((similar * scale).softmax(dim=-1) @ v).reshape(batch, _WIDTH, *size)
 
 
 class _Attention(nn.Module):
@@ -228,3 +229,20 @@ class CDDFuse(RivalNetwork):
     def finish(self, fused: Tensor) -> Tensor:
         """See `RivalNetwork.finish`."""
         return stretch(fused)
+
+
+CARD = Card(
+    name="cddfuse",
+    title="CDDFuse",
+    network=CDDFuse,
+    paper=(
+        'Zixiang Zhao et al., "CDDFuse: Correlation-Driven Dual-Branch Feature Decomposition for '
+        'Multi-Modality Image Fusion", CVPR 2023'
+    ),
+    code="https://github.com/Zhaozixiang1228/MMIF-CDDFuse",
+    code_license="no license found",
+    weights="https://github.com/Zhaozixiang1228/MMIF-CDDFuse, models/CDDFuse_IVF.pth",
+    weights_license="no license found: not to be passed on",
+    images="gray in [0, 1], as it is; the result stretched min-max to the full range and rounded",
+    differs="checked with filled weights alone, as no official file was at hand",
+)

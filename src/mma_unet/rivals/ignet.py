@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mma_unet.rivals.card import Card
 from mma_unet.rivals.network import RivalNetwork, stretch
 
-__all__ = ["IGNet"]
+__all__ = ["CARD", "IGNet"]
 
 _SCALES = (512, 256, 128)
 """Channels of the features at 1/8, 1/4 and 1/2 of the size."""
@@ -84,7 +85,8 @@ class _GRU(nn.Module):
     def forward(self, message: Tensor, node: Tensor) -> Tensor:
         reset, update = self.ConvGates(torch.cat([message, node], 1)).sigmoid().chunk(2, dim=1)
         new = self.Conv_ct(torch.cat([message, reset * node], 1)).tanh()
-        return (1 - update) * node + update * new
+        out: Tensor = (1 - update) * node + update * new
+        return out
 
 
 class _Graph(nn.Module):
@@ -186,6 +188,7 @@ class IGNet(RivalNetwork):
     bytes_per_pixel = 3_500
     truncates = True
     by_image = True
+    least = 9
 
     def __init__(self) -> None:
         super().__init__()
@@ -207,3 +210,28 @@ class IGNet(RivalNetwork):
         height, width = ir.shape[-2:]
         fused: Tensor = self(self.prepare(ir), self.prepare(vi))
         return stretch(fused[..., :height, :width].clamp(0, 1))
+
+
+CARD = Card(
+    name="ignet",
+    title="IGNet",
+    network=IGNet,
+    paper=(
+        'Jiawei Li, Jiansheng Chen, Jinyuan Liu, Huimin Ma, "Learning a Graph Neural Network with '
+        'Cross Modality Interaction for Image Fusion", ACM MM 2023'
+    ),
+    code="https://github.com/lok-18/IGNet",
+    code_license="MIT",
+    weights="https://github.com/lok-18/IGNet",
+    weights_license="MIT",
+    images=(
+        "gray in [0, 1]; the result clipped, stretched min-max to the full range and cut off to 8 "
+        "bits"
+    ),
+    differs=(
+        "the authors' script leaves batch norm in training mode, so that it uses the statistics of "
+        "the pair at hand, and so it is here; it stretches the three color channels together, here "
+        "the luminance is stretched; it takes multiples of 8 pixels alone, here others are padded; "
+        "checked with filled weights alone, as no official file was at hand"
+    ),
+)

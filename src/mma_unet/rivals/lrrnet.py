@@ -9,9 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mma_unet.rivals.card import Card
 from mma_unet.rivals.network import RivalNetwork, stretch
 
-__all__ = ["LRRNet"]
+__all__ = ["CARD", "LRRNet"]
 
 _CODES = 128
 _ITERATIONS = 4
@@ -114,3 +115,30 @@ class LRRNet(RivalNetwork):
     def finish(self, fused: Tensor) -> Tensor:
         """See `RivalNetwork.finish`."""
         return stretch(fused, 1e-5)
+
+
+CARD = Card(
+    name="lrrnet",
+    title="LRRNet",
+    network=LRRNet,
+    paper=(
+        'Hui Li, Tianyang Xu, Xiao-Jun Wu, Jiwen Lu, Josef Kittler, "LRRNet: A Novel '
+        'Representation Learning Guided Fusion Network for Infrared and Visible Images", TPAMI 2023'
+    ),
+    code="https://github.com/hli1221/imagefusion-LRRNet",
+    code_license="no license stated",
+    weights=(
+        "https://github.com/hli1221/imagefusion-LRRNet, "
+        "model/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model"
+    ),
+    weights_license="no license stated: not to be passed on",
+    digests=("1de9dd8dee9b650ce69c74ea53e3b9a6b749222f1059a689aabf28f68ee63e29",),
+    images=(
+        "gray; each source stretched min-max to the full range, the result too, then cut off to 8 "
+        "bits, not rounded"
+    ),
+    differs=(
+        "the authors' script decodes color files straight to gray, which for JPEG moves levels by "
+        "up to 8; here they are decoded to color and reduced to luminance"
+    ),
+)

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mma_unet.rivals.card import Card
 from mma_unet.rivals.network import RivalNetwork
 
-__all__ = ["MFEIF"]
+__all__ = ["CARD", "MFEIF"]
 
 _PATHS = {"a": 0.1, "b": 0.1, "c": 1.0}
 """The paths, of dilation 1, 2 and 3, and what the last feature of each weighs."""
@@ -102,7 +103,7 @@ class _Construction(nn.Module):
 class MFEIF(RivalNetwork):
     """The network; both sources go through the same extraction and attention."""
 
-    radius = 16
+    radius = 15
     bytes_per_pixel = 4_000
 
     def __init__(self) -> None:
@@ -131,3 +132,24 @@ def gradient(image: Tensor) -> Tensor:
     across = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2
     down = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2
     return (across.square() + down.square()).sqrt()
+
+
+CARD = Card(
+    name="mfeif",
+    title="MFEIF",
+    network=MFEIF,
+    paper=(
+        'Jinyuan Liu, Xin Fan, Ji Jiang, Risheng Liu, Zhongxuan Luo, "Learning a Deep Multi-Scale '
+        'Feature Ensemble and an Edge-Attention Guidance for Image Fusion", TCSVT 2022'
+    ),
+    code="https://github.com/JinyuanLiu-CV/MFEIF",
+    code_license="no license stated",
+    weights="https://github.com/JinyuanLiu-CV/MFEIF, weights/default.pth",
+    weights_license="no license stated: not to be passed on",
+    digests=("de730170d4e7c794c476bdf1ace00b3f949ce12fe332dec4d83aa0a961d809b6",),
+    images="gray in [0, 1], as it is; the result clipped and rounded",
+    differs=(
+        "the authors' script decodes color files straight to gray, which for JPEG moves levels by "
+        "up to 8; here they are decoded to color and reduced to luminance"
+    ),
+)

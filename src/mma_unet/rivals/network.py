@@ -13,8 +13,8 @@ __all__ = ["RivalNetwork", "stretch"]
 class RivalNetwork(nn.Module):
     """A network whose parameters are named and shaped as in its authors' checkpoints.
 
-    `forward` is the bare network, `fuse_images` the way from image to image that its authors' script
-    goes around it.
+    `forward` is the bare network, `fuse_images` the whole way from image to image, as its authors'
+    script goes it.
 
     Attributes:
         radius: How many pixels away a source pixel can still move a fused one; None if all can.

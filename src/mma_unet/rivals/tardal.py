@@ -10,9 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mma_unet.rivals.card import Card
 from mma_unet.rivals.network import RivalNetwork
 
-__all__ = ["TarDAL"]
+__all__ = ["CARD", "TarDAL"]
 
 _WIDTH = 32
 _LAYERS = 3
@@ -48,3 +49,24 @@ class TarDAL(RivalNetwork):
             x = torch.cat([x, layer(x)], 1)
         out: Tensor = self.fuse(x)
         return out
+
+
+CARD = Card(
+    name="tardal",
+    title="TarDAL",
+    network=TarDAL,
+    paper=(
+        'Jinyuan Liu et al., "Target-aware Dual Adversarial Learning and a Multi-scenario '
+        'Multi-Modality Benchmark to Fuse Infrared and Visible for Object Detection", CVPR 2022'
+    ),
+    code="https://github.com/JinyuanLiu-CV/TarDAL",
+    code_license="GPL-3.0",
+    weights="https://github.com/Linfeng-Tang/VIF-Benchmark, Checkpoint/TarDAL/tardal.pt",
+    weights_license="GPL-3.0",
+    digests=("e0fa61e25cffa9fb14ff17b47ea7ba237a6e8c6f37e1b9b115d63354ff0f13e1",),
+    images="gray in [0, 1], as it is; the result clipped and rounded",
+    differs=(
+        "the benchmark cuts color results off to 8 bits and takes Cb and Cr of VI as they are; "
+        "here they are rounded, with the color of every method of this package"
+    ),
+)

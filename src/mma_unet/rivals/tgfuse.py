@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mma_unet.rivals.card import Card
 from mma_unet.rivals.network import RivalNetwork
 
-__all__ = ["TGFuse"]
+__all__ = ["CARD", "TGFuse"]
 
 _WIDTH = 64
 _BLOCKS = 4
@@ -57,7 +58,11 @@ class _Level(nn.Module):
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
-        self.conv1, self.res, self.conv2 = _Layer(inputs, _WIDTH), _Residual(), _Layer(_WIDTH, _WIDTH)
+        self.conv1, self.res, self.conv2 = (
+            _Layer(inputs, _WIDTH),
+            _Residual(),
+            _Layer(_WIDTH, _WIDTH),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.conv2(self.res(self.conv1(x)))
@@ -168,7 +173,10 @@ class TGFuse(RivalNetwork):
             x = self.get_submodule(f"en{level}")(F.avg_pool2d(x, 2) if level else x)
             levels.append(x)
         masks = self._masks(x)
-        weighed = [_larger(x * mask, 2**i) for i, (x, mask) in enumerate(zip(levels, masks))]
+        weighed = [
+            _larger(x * mask, 2**level)
+            for level, (x, mask) in enumerate(zip(levels, masks, strict=True))
+        ]
         out: Tensor = self.conv_out(weighed[3] + weighed[2] + weighed[1] + weighed[0])
         return out
 
@@ -189,7 +197,12 @@ class TGFuse(RivalNetwork):
         coarsest = mask.reshape(batch, 1, height, width)
         coarse = _larger(coarsest, 2)
         fine = _larger(coarse, 2) + _larger(coarsest, 4)
-        return [_larger(fine, 2) + _larger(coarse, 4) + _larger(coarsest, 8), fine, coarse, coarsest]
+        return [
+            _larger(fine, 2) + _larger(coarse, 4) + _larger(coarsest, 8),
+            fine,
+            coarse,
+            coarsest,
+        ]
 
     def prepare(self, image: Tensor) -> Tensor:
         """See `RivalNetwork.prepare`."""
@@ -212,3 +225,23 @@ def _larger(image: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return image
     return F.interpolate(image, scale_factor=factor, mode="bilinear", align_corners=True)
+
+
+CARD = Card(
+    name="tgfuse",
+    title="TGFuse",
+    network=TGFuse,
+    paper=(
+        'Dongyu Rao, Tianyang Xu, Xiao-Jun Wu, "TGFuse: An Infrared and Visible Image Fusion '
+        'Approach Based on Transformer and Generative Adversarial Network", TIP 2023'
+    ),
+    code="https://github.com/dongyuya/TGFuse",
+    code_license="no license found",
+    weights="not in the repository of the code; its authors give them elsewhere",
+    weights_license="no license found: not to be passed on",
+    images=(
+        "gray levels 0..255, a border of 128 at the bottom and at the right up to a multiple of "
+        "256 (a full one where none is needed); the result clipped and cut off to 8 bits"
+    ),
+    differs="checked with filled weights alone, as no official file was at hand",
+)
