@@ -15,11 +15,13 @@ import typer
 from mma_unet.cli.common import Precision, Runtime, check_writable, errors, say, warn
 from mma_unet.cli.fuse_video import VideoOptions, fuse_to_video, wants_video
 from mma_unet.cli.progress import Step, progress_bar
+from mma_unet.cli.rivals import rival_maker
 from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
     from mma_unet.data import Pair
     from mma_unet.inference import Outcome, Task
+    from mma_unet.rivals import Rival
 
 IrRange = StrEnum("IrRange", ["full", "auto"])
 Color = StrEnum("Color", ["luminance", "rgb"])
@@ -38,6 +40,7 @@ def fuse(
     ir: Annotated[str, typer.Argument(help="Infrared image, folder of them, video or camera.")],
     vi: Annotated[str, typer.Argument(help="Visible image, folder of them, video or camera.")],
     *,
+    ctx: typer.Context,
     ir_range: Annotated[
         IrRange, _input(help="auto stretches raw 14/16-bit thermal counts.")
     ] = IrRange.full,
@@ -50,6 +53,12 @@ def fuse(
     ] = None,
     model: Annotated[
         str | None, _model("--model", "-m", help="Shipped weights by name, or a file.")
+    ] = None,
+    method: Annotated[
+        str | None, _model("--method", help="Another method; see `mma-unet rivals`.")
+    ] = None,
+    weights: Annotated[
+        Path | None, _model("--weights", help="Checkpoint for --method, from its authors.")
     ] = None,
     color: Annotated[
         Color, _model(help="What is fused; rgb by a 3-channel model.")
@@ -100,7 +109,7 @@ def fuse(
     from mma_unet.inference import Fuser, fuse_files
     from mma_unet.models import DEFAULT_MODEL
 
-    make_fuser = partial(
+    make_ours = partial(
         Fuser,
         model or DEFAULT_MODEL,
         device=device,
@@ -114,6 +123,13 @@ def fuse(
         statistics=statistics.value,
         style=style,
     )
+    make_fuser: partial[Fuser] | partial[Rival] = make_ours
+    if method is not None:
+        shared = {"device": device, "threads": threads, "gray": gray}
+        shared |= {"ir_range": ir_range.value, "max_memory": max_memory}
+        make_fuser = rival_maker(method, weights, shared, ctx)
+    elif weights is not None:
+        raise InputError("--weights needs --method; weights of ours are given with --model")
     target = locate(out)
     if wants_video(ir, vi, target):
         if engine is Engine.ray:
@@ -127,7 +143,7 @@ def fuse(
             from mma_unet.cli.fuse_ray import fuse_with_ray
 
             return fuse_with_ray(
-                make_fuser, tasks, overwrite, batch_size=batch_size, workers=workers,
+                make_ours, tasks, overwrite, batch_size=batch_size, workers=workers,
                 address=ray_address,
             )  # fmt: skip
         fuser = make_fuser()

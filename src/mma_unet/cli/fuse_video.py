@@ -15,7 +15,7 @@ from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
     from mma_unet.data.video import FrameSource
-    from mma_unet.inference import Fuser
+    from mma_unet.inference.engine import Engine
     from mma_unet.inference.video import VideoResult
 
 __all__ = ["VideoOptions", "fuse_to_video", "wants_video"]
@@ -45,7 +45,7 @@ def fuse_to_video(
     ir: str,
     vi: str,
     out: Path,
-    make_fuser: Callable[[], Fuser],
+    make_fuser: Callable[[], Engine],
     options: VideoOptions,
     *,
     progress: bool,

@@ -7,6 +7,7 @@ See Also:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 
@@ -47,7 +48,7 @@ class Card:
     images: str = ""
     differs: str = ""
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Trained values of the network."""
         with torch.device("meta"):

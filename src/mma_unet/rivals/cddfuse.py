@@ -242,7 +242,7 @@ CARD = Card(
     code="https://github.com/Zhaozixiang1228/MMIF-CDDFuse",
     code_license="no license found",
     weights="https://github.com/Zhaozixiang1228/MMIF-CDDFuse, models/CDDFuse_IVF.pth",
-    weights_license="no license found: not to be passed on",
+    weights_license="no license found",
     images="gray in [0, 1], as it is; the result stretched min-max to the full range and rounded",
     differs="checked with filled weights alone, as no official file was at hand",
 )

@@ -25,6 +25,7 @@ __all__ = [
     "find_weights",
     "fits",
     "keep",
+    "kept_weights",
     "load_into",
     "read_checkpoint",
     "weights_folder",
@@ -50,14 +51,19 @@ def find_weights(card: Card, given: str | os.PathLike[str] | None) -> Path:
         if not path.is_file():
             raise InputError(f"{path}: no such weights file; {card.title}'s: {card.weights}")
         return path
-    kept = sorted(weights_folder().glob(f"{card.name}.*"))
-    if not kept:
+    kept = kept_weights(card)
+    if kept is None:
         raise InputError(
             f"{card.name} needs its weights, which are not ours to ship: give {card.name}'s file "
             f"with --weights (in compare: --method {card.name}=FILE), or keep it once with "
             f"`mma-unet rivals get {card.name} --weights FILE`; from: {card.weights}"
         )
-    return kept[0]
+    return kept
+
+
+def kept_weights(card: Card) -> Path | None:
+    """The weights file that `keep` has kept, if there is one."""
+    return next(iter(sorted(weights_folder().glob(f"{card.name}.*"))), None)
 
 
 def digest(path: Path) -> str:

@@ -131,7 +131,7 @@ CARD = Card(
         "https://github.com/hli1221/imagefusion-LRRNet, "
         "model/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model"
     ),
-    weights_license="no license stated: not to be passed on",
+    weights_license="no license stated",
     digests=("1de9dd8dee9b650ce69c74ea53e3b9a6b749222f1059a689aabf28f68ee63e29",),
     images=(
         "gray; each source stretched min-max to the full range, the result too, then cut off to 8 "

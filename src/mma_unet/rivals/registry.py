@@ -50,9 +50,9 @@ def find_card(name: str) -> Card:
         return RIVALS[name]
     plugins = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name in plugins:
-        name, place = name, plugins[name].value
+        place = plugins[name].value
     elif ":" in name:
-        name, place = name.partition(":")[2].rpartition(".")[2], name
+        name, place = name.rpartition(":")[2].rpartition(".")[2], name
     else:
         known = ", ".join([*RIVALS, *plugins])
         raise InputError(f"unknown method {name!r}: use one of {known}, or MODULE:FUNCTION")
@@ -83,4 +83,5 @@ def _network_of(function: Callable[[Gray, Gray], Any], place: str) -> type[Rival
                 raise InputError(f"method {place}: returns {fused[0].shape}, not {ir.shape[-2:]}")
             return torch.from_numpy(np.stack(fused))[:, None].to(ir.device)
 
+    Function.__module__ = getattr(function, "__module__", None) or __name__
     return Function

@@ -39,7 +39,8 @@ class Rival:
     takes the color, the size and the sample type of the visible image.
 
     Args:
-        method: A name of `RIVALS`, of a plug-in, or `"module:function"`; see `find_card`.
+        method: A name of `RIVALS`, of a plug-in, or `"module:function"` (see `find_card`); or a
+            card.
         weights: Its checkpoint; if `None`, the one that `mma-unet rivals get` has kept.
         device: `"auto"` (CUDA if there is one), `"cpu"`, `"cuda"`, `"cuda:1"`, ...
         threads: CPU threads; as many as PyTorch uses if `None`.
@@ -66,7 +67,7 @@ class Rival:
 
     def __init__(
         self,
-        method: str,
+        method: str | Card,
         *,
         weights: str | os.PathLike[str] | None = None,
         device: str = "auto",
@@ -79,7 +80,7 @@ class Rival:
             raise InputError(f"threads must be at least 1, not {threads}")
         if ir_range not in IR_RANGES:
             raise InputError(f"ir_range must be {' or '.join(IR_RANGES)}, not {ir_range!r}")
-        self.card: Card = find_card(method)
+        self.card: Card = method if isinstance(method, Card) else find_card(method)
         self.device = choose_device(device)
         self.weights: Path | None = None
         network = self.card.network()

@@ -238,7 +238,7 @@ CARD = Card(
     code="https://github.com/dongyuya/TGFuse",
     code_license="no license found",
     weights="not in the repository of the code; its authors give them elsewhere",
-    weights_license="no license found: not to be passed on",
+    weights_license="no license found",
     images=(
         "gray levels 0..255, a border of 128 at the bottom and at the right up to a multiple of "
         "256 (a full one where none is needed); the result clipped and cut off to 8 bits"
