@@ -152,7 +152,7 @@ def load_into(network: nn.Module, path: Path, card: Card, others: Mapping[str, C
     trouble = fits(network, tensors)
     if trouble:
         for other in others.values():
-            if other.name != card.name and not _misfit_on_meta(other, tensors):
+            if other.name != card.name and other.parameters and not _misfit(other, tensors):
                 raise InputError(
                     f"{path}: holds weights of {other.title}, not of {card.title}: use --method "
                     f"{other.name}, or give another file"
@@ -162,7 +162,7 @@ def load_into(network: nn.Module, path: Path, card: Card, others: Mapping[str, C
     network.load_state_dict({key: tensors.get(key, value) for key, value in wanted.items()})
 
 
-def _misfit_on_meta(card: Card, tensors: Mapping[str, Tensor]) -> str:
+def _misfit(card: Card, tensors: Mapping[str, Tensor]) -> str:
     with torch.device("meta"):
         return fits(card.network(), tensors)
 

@@ -185,7 +185,7 @@ class _Graphs(nn.Module):
 class IGNet(RivalNetwork):
     """The network; the sources are padded by replication to multiples of 8."""
 
-    bytes_per_pixel = 3_500
+    bytes_per_pixel = 2_000
     truncates = True
     by_image = True
     least = 9

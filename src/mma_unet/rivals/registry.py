@@ -80,7 +80,9 @@ def _network_of(function: Callable[[Gray, Gray], Any], place: str) -> type[Rival
             pairs = zip(ir.cpu().numpy()[:, 0], vi.cpu().numpy()[:, 0], strict=True)
             fused = [np.asarray(function(*pair), np.float32) for pair in pairs]
             if any(one.shape != ir.shape[-2:] for one in fused):
-                raise InputError(f"method {place}: returns {fused[0].shape}, not {ir.shape[-2:]}")
+                raise InputError(
+                    f"method {place}: returns {fused[0].shape}, not {tuple(ir.shape[-2:])}"
+                )
             return torch.from_numpy(np.stack(fused))[:, None].to(ir.device)
 
     Function.__module__ = getattr(function, "__module__", None) or __name__

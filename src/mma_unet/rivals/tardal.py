@@ -28,7 +28,7 @@ class TarDAL(RivalNetwork):
     """The generator. The discriminators serve the training alone and are not here."""
 
     radius = _LAYERS + 5
-    bytes_per_pixel = 2_500
+    bytes_per_pixel = 2_000
 
     def __init__(self) -> None:
         super().__init__()

@@ -153,7 +153,7 @@ class TGFuse(RivalNetwork):
     It takes gray levels 0..255, height and width multiples of 128; `prepare` pads to more.
     """
 
-    bytes_per_pixel = 2_500
+    bytes_per_pixel = 3_200
     truncates = True
 
     def __init__(self) -> None:
