@@ -20,6 +20,7 @@ import torch
 
 __all__ = [
     "available_memory",
+    "cache_folder",
     "cores",
     "cpu_name",
     "device_name",
@@ -41,6 +42,17 @@ _UNITS = {
 }
 """What multiplies matrices, by the flag that Linux lists for it."""
 _PACKAGES = ("torch", "onnxruntime", "openvino", "nncf")
+
+
+def cache_folder() -> Path:
+    """`mma-unet` in the user's folder for caches, whether it is there or not.
+
+    That is `XDG_CACHE_HOME`; else `LOCALAPPDATA` on Windows, `~/Library/Caches` on macOS,
+    `~/.cache`.
+    """
+    system = {"win32": os.environ.get("LOCALAPPDATA"), "darwin": "~/Library/Caches"}
+    base = os.environ.get("XDG_CACHE_HOME") or system.get(sys.platform) or "~/.cache"
+    return Path(os.path.expanduser(base)) / "mma-unet"  # noqa: PTH111  (fails for none)
 
 
 def cpu_name() -> str:

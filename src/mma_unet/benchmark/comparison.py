@@ -24,6 +24,7 @@ from mma_unet.benchmark.methods import (
     check_name,
     from_folder,
     fuse_with,
+    fuse_with_rival,
     in_common,
     lacking,
 )
@@ -38,6 +39,7 @@ from mma_unet.errors import InputError
 from mma_unet.files import probe_target
 from mma_unet.metrics import MetricSpec
 from mma_unet.metrics.scoring import suite_specs
+from mma_unet.rivals import Card
 
 __all__ = ["Comparison", "compare"]
 
@@ -113,6 +115,7 @@ def compare(
     out: str | Path,
     *,
     models: Mapping[str, str] | None = None,
+    rivals: Mapping[Card, str | None] | None = None,
     suite: str | Iterable[str] = "paper",
     stretch: bool = False,
     workers: int | None = 1,
@@ -129,8 +132,9 @@ def compare(
         ir: Folder of the infrared images.
         vi: Folder of the visible images.
         results: Folder of fused images by the method's name.
-        out: Folder for what is kept: `cache/` (scores) and `fused/` (results of `models`).
+        out: Folder for what is kept: `cache/` (scores), `fused/` (results of `models`, `rivals`).
         models: Weights of ours by the name to give them; they are run first and named first.
+        rivals: Methods of others to run, and their weights; see `parse_methods`. Named next.
         suite: A suite, a metric, or several of them.
         stretch: Score every output a second time, stretched min-max to the full range.
         workers: Processes; None chooses by the number of images.
@@ -147,29 +151,31 @@ def compare(
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: give a folder for the report.")
-    for name in (*results, *(models or {})):
+    fused = [*(models or {}), *(card.name for card in rivals or {})]
+    for name in (*results, *fused):
         check_name(name)
-    both = sorted(set(models or {}) & set(results))
+    both = sorted({name for name in fused if name in results or fused.count(name) > 1})
     if both:
-        raise InputError(f"the name {both[0]} is used for a model and for results; choose another.")
+        raise InputError(f"the name {both[0]} is used for two methods; choose another.")
     specs = suite_specs(suite_names(suite))
     pairing = find_pairs(ir, vi)
     names = [pair.name for pair in pairing.pairs]
     _check_shown(show, names, "no pair is named {}")
     folders = [from_folder(n, as_place(f), pairing, as_place(vi)) for n, f in results.items()]
     probe_target(out / "report.html")
-    ours = [
-        fuse_with(
-            name,
-            model,
-            pairing.pairs,
-            out / "fused" / name,
-            out / "cache" / "fused" / f"{name}.json",
-            progress,
-        )
+
+    def places(name: str) -> tuple[Path, Path]:
+        return out / "fused" / name, out / "cache" / "fused" / f"{name}.json"
+
+    ran = [
+        fuse_with(name, model, pairing.pairs, *places(name), progress)
         for name, model in (models or {}).items()
     ]
-    methods = (*ours, *folders, *baselines(pairing.pairs))
+    ran += [
+        fuse_with_rival(card, weights, pairing.pairs, *places(card.name), progress)
+        for card, weights in (rivals or {}).items()
+    ]
+    methods = (*ran, *folders, *baselines(pairing.pairs))
     shared = in_common(methods, names)
     _check_shown(show, shared, "not every method has {}")
     count = len(shared) * len(methods) * (2 if stretch else 1)

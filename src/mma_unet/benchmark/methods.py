@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from mma_unet.data import Pair, Pairing
 from mma_unet.errors import InputError
 from mma_unet.files import write_text
 from mma_unet.inference import Fuser, fuse_files, plan
+from mma_unet.inference.engine import Engine
+from mma_unet.rivals import Card, Rival, find_card
 
 __all__ = [
     "Method",
@@ -22,8 +25,10 @@ __all__ = [
     "check_name",
     "from_folder",
     "fuse_with",
+    "fuse_with_rival",
     "in_common",
     "lacking",
+    "parse_methods",
     "parse_named",
 ]
 
@@ -71,6 +76,27 @@ def parse_named(items: Sequence[str], option: str) -> dict[str, str]:
             raise InputError(f"{option} {item}: the name {name} is used twice; choose another.")
         named[name] = value
     return named
+
+
+def parse_methods(items: Sequence[str]) -> dict[Card, str | None]:
+    """Read `NAME` and `NAME=WEIGHTS` items: weights, or None, by method.
+
+    Raises:
+        InputError: A method is unknown or named twice, or its name is kept for a baseline.
+
+    Example:
+        >>> {card.title: weights for card, weights in parse_methods(["tardal=t.pt", "gff"]).items()}
+        {'TarDAL': 't.pt', 'GFF': None}
+    """
+    methods: dict[Card, str | None] = {}
+    for item in items:
+        name, _, weights = item.partition("=")
+        card = find_card(name)
+        check_name(card.name, f"--method {item}: ")
+        if card in methods:
+            raise InputError(f"--method {item}: {card.name} is named twice; name it once.")
+        methods[card] = weights or None
+    return methods
 
 
 def check_name(name: str, before: str = "") -> None:
@@ -148,10 +174,54 @@ def fuse_with(
         InputError: The model is unknown or the folder cannot be written.
     """
     fuser = Fuser(model, gray=True)
+    fuser.expect(len(pairs))
+    made_of = f"{_digest(fuser)}-{code_stamp(*FUSING)}"
+    return _fuse(name, fuser, made_of, f"MMA-UNet, weights {model}", pairs, out, record, progress)
+
+
+def fuse_with_rival(
+    card: Card,
+    weights: str | None,
+    pairs: Sequence[Pair],
+    out: Path,
+    record: Path,
+    progress: Progress | None = None,
+) -> Method:
+    """As `fuse_with`, by a method of others.
+
+    Args:
+        card: The method.
+        weights: Its checkpoint; None for the one that is kept, or if it needs none.
+        pairs: The sources.
+        out: Folder for the fused luminance, as PNG.
+        record: Where to note what the results were made of.
+        progress: Called after each pair.
+
+    Raises:
+        InputError: Its weights are not there or do not fit, or the folder cannot be written.
+    """
+    rival = Rival(card, weights=weights, gray=True)
+    module = sys.modules[card.network.__module__]
+    code = f"{code_stamp(*FUSING, Rival.__module__)}-{stamp([Path(module.__file__ or '')])}"
+    about = card.title if rival.weights is None else f"{card.title}, weights {rival.weights}"
+    made_of = f"{rival.digest[:16]}-{code}"
+    return _fuse(card.name, rival, made_of, about, pairs, out, record, progress)
+
+
+def _fuse(
+    name: str,
+    fuser: Engine,
+    made_of: str,
+    about: str,
+    pairs: Sequence[Pair],
+    out: Path,
+    record: Path,
+    progress: Progress | None,
+) -> Method:
+    """Fuse the pairs; what is there, noted as `made_of` the same, is kept."""
     tasks = plan(pairs, out, ".png")
-    fuser.expect(len(tasks))
-    before, weights = _read_record(record), f"{_digest(fuser)}-{code_stamp(*FUSING)}"
-    now = {task.pair.name: f"{weights}-{stamp([task.pair.ir, task.pair.vi])}" for task in tasks}
+    before = _read_record(record)
+    now = {task.pair.name: f"{made_of}-{stamp([task.pair.ir, task.pair.vi])}" for task in tasks}
     for task in tasks:
         if before.get(task.pair.name) != now[task.pair.name]:
             task.target.unlink(missing_ok=True)
@@ -165,7 +235,7 @@ def fuse_with(
             triples[pair.name] = Triple(pair.name, pair.ir, pair.vi, outcome.task.target)
         if progress is not None:
             progress(f"Fusing with {name}", done, len(tasks))
-    return Method(name, triples, f"MMA-UNet, weights {model}", failed=failed)
+    return Method(name, triples, about, failed=failed)
 
 
 def _read_record(path: Path) -> Mapping[str, str]:

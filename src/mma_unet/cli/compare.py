@@ -33,6 +33,10 @@ def compare(
         typer.Option(help="NAME=DIR, the fused images of a method; may be given again."),
     ] = None,
     model: Models = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME[=WEIGHTS], see `mma-unet rivals`; may be given again."),
+    ] = None,
     suite: Suite = "paper",
     stretch: Annotated[
         bool, typer.Option("--stretch", help="Also score outputs stretched to the full range.")
@@ -54,17 +58,20 @@ def compare(
     need("jinja2", extra="report")
     from mma_unet.benchmark import compare as run
     from mma_unet.benchmark import write_report
-    from mma_unet.benchmark.methods import parse_named
+    from mma_unet.benchmark.methods import parse_methods, parse_named
     from mma_unet.benchmark.wording import findings, notices
 
     folders = {name: Path(v) for name, v in parse_named(results or [], "--results").items()}
     models = parse_named(model or [], "--model")
-    if not folders and not models:
-        raise InputError("there is nothing to compare: give --results NAME=DIR or --model NAME.")
+    rivals = parse_methods(method or [])
+    if not folders and not models and not rivals:
+        raise InputError(
+            "there is nothing to compare: give --results NAME=DIR, --model NAME or --method NAME."
+        )
     with progress_bar(shown=progress) as step:
         comparison = run(
-            ir, vi, folders, out, models=models, suite=suite, stretch=stretch, workers=workers,
-            resamples=resamples, show=show or (), progress=step,
+            ir, vi, folders, out, models=models, rivals=rivals, suite=suite, stretch=stretch,
+            workers=workers, resamples=resamples, show=show or (), progress=step,
         )  # fmt: skip
         page = write_report(comparison, out, title=title, limit_images=limit_images, progress=step)
     for line in findings(comparison, comparison.summary()):

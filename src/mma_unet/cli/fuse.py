@@ -8,7 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,12 +23,14 @@ from mma_unet.cli.fuse_video import (
     wants_video,
 )
 from mma_unet.cli.progress import Step, progress_bar
+from mma_unet.cli.rivals import rival_maker
 from mma_unet.errors import InputError
 from mma_unet.files import kind_of
 
 if TYPE_CHECKING:
     from mma_unet.data import Pair, Pairing
     from mma_unet.inference import Outcome, Task
+    from mma_unet.rivals import Rival
 
 IrRange = StrEnum("IrRange", ["auto", "full", "stretch"])
 Color = StrEnum("Color", ["luminance", "rgb"])
@@ -50,6 +52,7 @@ def fuse(
         typer.Argument(help="The same in visible light; none for files that hold both."),
     ] = None,
     *,
+    ctx: typer.Context,
     ir_range: Annotated[
         IrRange, _input(help="auto stretches raw counts and degrees, full none, stretch all.")
     ] = IrRange.auto,
@@ -95,6 +98,12 @@ def fuse(
     ] = None,
     model: Annotated[
         str | None, _model("--model", "-m", help="Shipped weights by name, or a file.")
+    ] = None,
+    method: Annotated[
+        str | None, _model("--method", help="Another method; see `mma-unet rivals`.")
+    ] = None,
+    weights: Annotated[
+        Path | None, _model("--weights", help="Checkpoint for --method, from its authors.")
     ] = None,
     color: Annotated[
         Color, _model(help="What is fused; rgb by a 3-channel model.")
@@ -152,24 +161,20 @@ def fuse(
     vi = ir if vi is None else vi
     ir, vi = (str(locate(s)) if s.startswith("file://") else s for s in (ir, vi))
     find = partial(find_pairs, recursive=recursive, pattern=pair)
-    make_fuser = partial(
-        Fuser,
-        model or DEFAULT_MODEL,
-        device=device,
-        runtime=runtime.value,
-        precision=precision.value,
-        threads=threads,
-        gray=gray,
-        color=color.value,
-        ir_range=_range(ir_range, range_from, ir),
-        ir_valid=valid,
-        max_memory=max_memory,
-        statistics=statistics.value,
-        style=style,
-        page=page,
-        strip=strip,
-        ir_slot=slot,
-    )
+    reading: dict[str, Any] = {
+        "device": device, "threads": threads, "gray": gray, "page": page, "strip": strip,
+        "ir_range": _range(ir_range, range_from, ir), "ir_valid": valid, "ir_slot": slot,
+        "max_memory": max_memory,
+    }  # fmt: skip
+    make_ours = partial(
+        Fuser, model or DEFAULT_MODEL, runtime=runtime.value, precision=precision.value,
+        color=color.value, statistics=statistics.value, style=style, **reading,
+    )  # fmt: skip
+    make_fuser: partial[Fuser] | partial[Rival] = make_ours
+    if method is not None:
+        make_fuser = rival_maker(method, weights, reading, ctx)
+    elif weights is not None:
+        raise InputError("--weights needs --method; weights of ours are given with --model")
     for source in (ir, vi):
         if "://" not in source:
             kind_of(source)  # refuses, in a sentence, what cannot even be looked at
@@ -190,7 +195,7 @@ def fuse(
             from mma_unet.cli.fuse_ray import fuse_with_ray
 
             return fuse_with_ray(
-                make_fuser, tasks, overwrite, batch_size=batch_size, workers=workers,
+                make_ours, tasks, overwrite, batch_size=batch_size, workers=workers,
                 address=ray_address,
             )  # fmt: skip
         fuser = make_fuser()

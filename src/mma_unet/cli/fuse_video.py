@@ -31,7 +31,7 @@ from mma_unet.parts import sweep
 if TYPE_CHECKING:
     from mma_unet.data import Pairing
     from mma_unet.data.video import FrameSource
-    from mma_unet.inference import Fuser
+    from mma_unet.inference.engine import Engine
     from mma_unet.inference.video import VideoResult
 
 __all__ = [
@@ -82,7 +82,7 @@ def fuse_to_video(
     ir: str,
     vi: str,
     out: Path,
-    make_fuser: Callable[[], Fuser],
+    make_fuser: Callable[[], Engine],
     options: VideoOptions,
     *,
     progress: bool,
@@ -146,7 +146,7 @@ def fuse_video_folders(
     ir: str,
     vi: str,
     out: Path,
-    make_fuser: Callable[[], Fuser],
+    make_fuser: Callable[[], Engine],
     options: VideoOptions,
     *,
     progress: bool,

@@ -28,6 +28,7 @@ from mma_unet.cli import (
     fuse,
     gallery,
     models,
+    rivals,
     study,
     train,
 )
@@ -59,6 +60,12 @@ for _group, _commands in (
 ):
     for _function in _commands:
         _group.command(_function.__name__.rstrip("_"), cls=Command)(_function)
+_rivals = typer.Typer(
+    name="rivals", help="List the methods of others; check and keep their weights."
+)
+_rivals.callback(invoke_without_command=True)(rivals.rivals)
+_rivals.command("get", cls=Command)(rivals.get)
+app.add_typer(_rivals)
 app.add_typer(_data)
 app.add_typer(_analyze)
 

@@ -12,7 +12,7 @@ import numpy as np
 from mma_unet.data import Pair, write_image
 from mma_unet.data.storage import is_remote, size
 from mma_unet.errors import InputError
-from mma_unet.inference.fuser import Fuser
+from mma_unet.inference.engine import Engine
 from mma_unet.inference.sources import Source
 from mma_unet.parts import sweep
 
@@ -74,7 +74,7 @@ def _real(place: Path) -> object:
 
 
 def fuse_files(
-    fuser: Fuser, tasks: Sequence[Task], *, overwrite: bool = False, batch_size: int = 1
+    fuser: Engine, tasks: Sequence[Task], *, overwrite: bool = False, batch_size: int = 1
 ) -> Iterator[Outcome]:
     """Fuse pairs of files one batch after the other; one that fails does not stop the rest.
 
@@ -117,7 +117,7 @@ def fuse_files(
         yield from _fuse(fuser, ready)
 
 
-def _fuse(fuser: Fuser, ready: list[tuple[Task, tuple[Source, Source]]]) -> Iterator[Outcome]:
+def _fuse(fuser: Engine, ready: list[tuple[Task, tuple[Source, Source]]]) -> Iterator[Outcome]:
     try:
         results = fuser.fuse_sources([sources for _, sources in ready])
     except Exception as error:

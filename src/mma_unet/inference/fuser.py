@@ -5,31 +5,32 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from mma_unet.allocator import release_memory
-from mma_unet.data.ranges import IrRange, check_ir_range
+from mma_unet.data.ranges import IrRange
 from mma_unet.errors import InputError
 from mma_unet.inference.canvas import Canvas
+from mma_unet.inference.engine import Engine
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
-from mma_unet.inference.ir_slot import PLAIN, IrSlot, read_pair
-from mma_unet.inference.memory import memory_budget, parse_memory, reading_budget
+from mma_unet.inference.ir_slot import PLAIN, IrSlot
+from mma_unet.inference.memory import memory_budget
 from mma_unet.inference.runtimes import choose
 from mma_unet.inference.runtimes.base import Runtime
 from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported
 from mma_unet.inference.runtimes.with_torch import TorchRuntime
-from mma_unet.inference.sources import Fused, Image, Source, valid_pixels
+from mma_unet.inference.sources import Fused, Image, Source
 from mma_unet.inference.tiling import STATISTICS, fuse_tiles
 from mma_unet.models import DEFAULT_MODEL, MMAUNet, load_model, run_padded
 
 __all__ = ["Fuser"]
 
 
-class Fuser:
+class Fuser(Engine):
     """Fuse registered infrared and visible images of any size, gray or color, 8 or 16 bit.
 
     The network fuses the luminance; the result takes the color of the visible image, its size
@@ -91,7 +92,10 @@ class Fuser:
         strip: bool = False,
         ir_slot: IrSlot = PLAIN,
     ) -> None:
-        self.device = choose.choose_device(device)
+        super().__init__(
+            device, ir_range=ir_range, ir_valid=ir_valid, max_memory=max_memory, page=page,
+            strip=strip, ir_slot=ir_slot,
+        )  # fmt: skip
         self._model: MMAUNet | Exported
         if isinstance(model, MMAUNet):
             self._name, self._model = f"width {model.config.width}", copy.deepcopy(model)
@@ -104,7 +108,6 @@ class Fuser:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, not {threads}")
         self._wanted, self._threads, self._pairs = runtime, threads, 1
-        self.page, self.strip, self.ir_slot = page, strip, ir_slot
         first = choose.choose_runtime(runtime, self.device, self._model)
         self.precision = choose.choose_precision(precision, first, self.device, self._model)
         self.config, self._able = self._model.config, self._model.describe()
@@ -117,10 +120,7 @@ class Fuser:
                 raise InputError(f"{name} must be {' or '.join(known)}, not {value!r}")
         if color == "rgb" and self._able.in_channels != 3:
             raise InputError("color 'rgb' needs a three-channel model; use 'luminance'")
-        check_ir_range(ir_range)
-        self.gray, self.color, self.ir_range, self.statistics = gray, color, ir_range, statistics
-        self.valid = None if ir_valid is None else valid_pixels(ir_valid)
-        self.max_memory = None if max_memory is None else parse_memory(max_memory)
+        self.gray, self.color, self.statistics = gray, color, statistics
         self.on_tile: Callable[[int, int], None] = lambda *_: None
 
     def __repr__(self) -> str:
@@ -159,38 +159,6 @@ class Fuser:
         if not isinstance(self._model, MMAUNet):
             raise InputError(f"{self._name} is an exported file: this needs a weights file")
         return self._model
-
-    def __call__(self, ir: Image, vi: Image, *, ir_valid: Image | None = None) -> Fused:
-        """Fuse one pair.
-
-        Args:
-            ir: A path, an array `(H, W)` or `(H, W, 3)`, a tensor `(H, W)` or `(C, H, W)`, or an
-                image of Pillow; of any real type. A palette is looked up and alpha dropped, as in
-                files; color is reduced to luminance.
-            vi: The same, of the same height and width; `uint8`, `uint16` or floats in [0, 1]; or
-                `ir` again, if the file holds both.
-            ir_valid: The mask for this pair instead of that of all.
-
-        Returns:
-            The fused image with the shape, sample type and kind (array, tensor or image of Pillow)
-            of `vi`; an array for a path. With `gray`, its luminance.
-
-        Raises:
-            InputError: If an image cannot be used or the sizes differ.
-        """
-        return self.fuse_sources([self.read(ir, vi, ir_valid)])[0]
-
-    def fuse_batch(self, pairs: Sequence[tuple[Image, Image]]) -> list[Fused]:
-        """Fuse several pairs, those of one size together; results in the order of `pairs`."""
-        self.expect(len(pairs))
-        return self.fuse_sources([self.read(ir, vi) for ir, vi in pairs])
-
-    def read(self, ir: Image, vi: Image, ir_valid: Image | None = None) -> tuple[Source, Source]:
-        """Read and check one pair; see `__call__` for what it takes and raises."""
-        mask = self.valid if ir_valid is None else valid_pixels(ir_valid)
-        limit = partial(reading_budget, self.max_memory, self.device)
-        reader = partial(read_pair, ir_range=self.ir_range, valid=mask, page=self.page, limit=limit)
-        return self.ir_slot.read(ir, vi, reader)
 
     def fuse_sources(self, sources: Sequence[tuple[Source, Source]]) -> list[Fused]:
         """Fuse pairs that `read` has returned."""

@@ -23,7 +23,6 @@ from mma_unet.data.images import from_float, luminance, read_photo
 from mma_unet.data.metadata import read_metadata
 from mma_unet.data.overlay import shows_graphics
 from mma_unet.data.palettes import PALETTES, PaletteFit, check_palette, fit_palette, from_palette
-from mma_unet.data.ranges import IrRange
 from mma_unet.data.storage import is_remote, locate, read_bytes
 from mma_unet.data.thermal import ThermalFrame, read_thermal
 from mma_unet.data.thermal.frame import resized
@@ -32,13 +31,10 @@ from mma_unet.errors import InputError
 from mma_unet.inference.sources import (
     Array,
     Image,
-    Mask,
     Source,
-    read_infrared_source,
-    read_source,
 )
 
-__all__ = ["PLAIN", "IrSlot", "ReadPair", "read_pair"]
+__all__ = ["PLAIN", "IrSlot", "ReadPair"]
 
 Pair = tuple[Source, Source]
 ReadPair = Callable[[Image, Image, tuple[str, str]], Pair]
@@ -196,34 +192,6 @@ class IrSlot:
             notes.append(f"{infrared.name}: levels of the palette {fit.name} are fused")
         levels = from_palette(shown, fit.name, narrow=fit.narrow)
         return replace(infrared, planes=levels[None], dtype=np.dtype(np.uint8), stretch=None)
-
-
-def read_pair(
-    ir: Image,
-    vi: Image,
-    names: tuple[str, str] = ("ir", "vi"),
-    *,
-    ir_range: IrRange,
-    valid: Mask | None,
-    page: int | None,
-    limit: Callable[[], int | None],
-) -> tuple[Source, Source]:
-    """Read and check a pair; `limit` tells before each how much memory decoding may take.
-
-    `names` are for images that are no files.
-
-    Raises:
-        InputError: What `read_infrared_source` and `read_source` raise, or the two differ in height
-            or width.
-    """
-    infrared = read_infrared_source(
-        ir, names[0], ir_range=ir_range, valid=valid, page=page, max_bytes=limit()
-    )
-    pair = infrared, read_source(vi, names[1], page=page, max_bytes=limit())
-    if pair[0].size != pair[1].size:
-        sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)
-        raise InputError(f"{sizes} pixels: register or resize them to one size")
-    return pair
 
 
 PLAIN = IrSlot()

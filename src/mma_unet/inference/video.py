@@ -22,8 +22,8 @@ from mma_unet.data.ranges import RangeMemory
 from mma_unet.data.video import Frame, FrameSource
 from mma_unet.data.video_writer import VideoWriter
 from mma_unet.errors import InputError
+from mma_unet.inference.engine import Engine
 from mma_unet.inference.flicker import Flicker, FlickerMeter, Steadier
-from mma_unet.inference.fuser import Fuser
 from mma_unet.inference.pipeline import Ahead, Behind
 from mma_unet.inference.sources import Source, read_infrared_source, read_source
 
@@ -85,7 +85,7 @@ def pair_in_time(
 
 
 def fuse_video(
-    fuser: Fuser,
+    fuser: Engine,
     ir: FrameSource,
     vi: FrameSource,
     target: Path,
@@ -194,7 +194,7 @@ def _batches(
 class _Job:
     """Frames in, fused frames out, and the flicker of all three on the way."""
 
-    def __init__(self, fuser: Fuser, ir: FrameSource, vi: FrameSource, steady: bool) -> None:
+    def __init__(self, fuser: Engine, ir: FrameSource, vi: FrameSource, steady: bool) -> None:
         self.fuser, self.ir, self.vi = fuser, ir, vi
         self.steadier = Steadier() if steady else None
         self.meters = {name: FlickerMeter() for name in ("ir", "vi", "fused")}

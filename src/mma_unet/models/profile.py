@@ -6,12 +6,12 @@ from math import prod
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mma_unet.models.mma_unet import MMAUNet
 
-__all__ = ["count_macs", "count_parameters"]
+__all__ = ["count_macs", "count_module_macs", "count_parameters"]
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -31,7 +31,12 @@ def count_macs(model: MMAUNet, height: int, width: int) -> int:
     with torch.device("meta"):
         shadow = MMAUNet(model.config).eval()
         image = torch.empty(shape)
+    return count_module_macs(shadow, image, image)
+
+
+def count_module_macs(module: nn.Module, *inputs: Tensor) -> int:
+    """Multiply-accumulates of `module(*inputs)`; on the meta device at no cost."""
     counter: Any = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        shadow(image, image)
+        module(*inputs)
     return int(counter.get_total_flops()) // 2

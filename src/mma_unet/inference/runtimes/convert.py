@@ -10,8 +10,6 @@ import contextlib
 import hashlib
 import io
 import json
-import os
-import sys
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +20,7 @@ import torch
 import mma_unet.models
 from mma_unet.files import replacing
 from mma_unet.inference.runtimes.base import installed, load
+from mma_unet.machine import cache_folder
 from mma_unet.models import MMAUNet, fold
 
 __all__ = ["INPUTS", "METADATA_KEY", "OUTPUT", "cached_onnx", "metadata", "to_onnx"]
@@ -48,17 +47,16 @@ def cached_onnx(network: MMAUNet) -> bytes:
     """What `to_onnx` gives, kept on disk: a network is converted once on a machine.
 
     The file is named by a digest of the weights, the config, this package's code for networks and
-    the versions of torch and onnx, so it never goes stale. It lies in `mma-unet` in the user's
-    folder for caches (`XDG_CACHE_HOME`; else `LOCALAPPDATA` on Windows, `~/Library/Caches` on
-    macOS, `~/.cache`), which may be deleted. Where it cannot be written, nothing is kept. A network
-    of a class of its own is not kept either.
+    the versions of torch and onnx, so it never goes stale. It lies in the user's folder for caches
+    (`mma_unet.machine.cache_folder`), which may be deleted. Where it cannot be written, nothing is
+    kept. A network of a class of its own is not kept either.
 
     Raises:
         InputError: If `onnx` is not installed.
     """
     if type(network) is not MMAUNet or not installed("onnx"):
         return to_onnx(network)
-    file = _cache_folder() / f"{_digest(network)}.onnx"
+    file = cache_folder() / f"{_digest(network)}.onnx"
     with contextlib.suppress(OSError):  # not there yet
         kept = file.read_bytes()
         if hashlib.sha256(kept[32:]).digest() == kept[:32]:
@@ -67,12 +65,6 @@ def cached_onnx(network: MMAUNet) -> bytes:
     with contextlib.suppress(OSError), replacing(file) as part:
         part.write_bytes(hashlib.sha256(serialized).digest() + serialized)
     return serialized
-
-
-def _cache_folder() -> Path:
-    system = {"win32": os.environ.get("LOCALAPPDATA"), "darwin": "~/Library/Caches"}
-    base = os.environ.get("XDG_CACHE_HOME") or system.get(sys.platform) or "~/.cache"
-    return Path(os.path.expanduser(base)) / "mma-unet"  # noqa: PTH111  (fails for none)
 
 
 def _digest(network: MMAUNet) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mma_unet.models import MMAUNet, fold
 
-__all__ = ["TorchRuntime"]
+__all__ = ["TorchRuntime", "torch_threads"]
 
 
 class TorchRuntime:
@@ -50,7 +50,7 @@ class TorchRuntime:
     def run(self, ir: Tensor, vi: Tensor) -> Tensor:
         """See `Runtime.run`."""
         laid_out = (x.contiguous(memory_format=torch.channels_last) for x in (ir, vi))
-        with torch.inference_mode(), _threads(self._threads):
+        with torch.inference_mode(), torch_threads(self._threads):
             fused: Tensor = self.network(*laid_out)
             return fused
 
@@ -76,7 +76,7 @@ def _halve(network: MMAUNet) -> None:
 
 
 @contextmanager
-def _threads(wanted: int | None) -> Iterator[None]:
+def torch_threads(wanted: int | None) -> Iterator[None]:
     """PyTorch with `wanted` threads: the number belongs to the process, so it is put back."""
     before = torch.get_num_threads()
     if wanted is None or wanted == before:
