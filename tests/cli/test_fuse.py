@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from mma_unet.data import read_image, write_image
+from mma_unet.data.images import read_photo
+from mma_unet.data.metadata import Metadata
 from tests.command import mma_unet as run
 from tests.conftest import make_pairs
 
@@ -244,3 +247,26 @@ def test_one_range_and_one_mask_for_a_folder(tmp_path: Path, weights: Path) -> N
     bad = run(*args, "-o", tmp_path / "x", "--range-from", "3:4")
     assert bad.returncode == 2
     assert "has not so many frames as 3:4 names: count them from 0" in one_line(bad)
+
+
+def test_pages_and_metadata_on_the_command_line(tmp_path: Path, weights: Path) -> None:
+    ir, vi = (folder / "a.png" for folder in make_pairs(tmp_path, ["a"]))
+    stack = np.stack([read_image(ir), 255 - read_image(ir)])
+    tifffile.imwrite(tmp_path / "ir.tif", stack, photometric="minisblack")
+    write_image(tmp_path / "vi.jpg", read_image(vi), metadata=Metadata(dpi=(300, 300)))
+    sources = (tmp_path / "ir.tif", tmp_path / "vi.jpg", "--model", weights)
+    results = {}
+    for name, options in (("one", ()), ("two", ("--page", 2)), ("bare", ("--strip",))):
+        out = tmp_path / f"{name}.jpg"
+        result = run("fuse", *sources, "-o", out, *options)
+        assert result.returncode == 0, result.stderr
+        note = f"{tmp_path / 'ir.tif'} has 2 pages: the first is used; --page N takes another."
+        assert (note in result.stderr) is (name != "two")
+        results[name] = read_photo(out)
+    assert results["one"].metadata.dpi == results["two"].metadata.dpi == (300, 300)
+    assert not results["bare"].metadata
+    assert not np.array_equal(results["one"].pixels, results["two"].pixels)
+    np.testing.assert_array_equal(results["one"].pixels, results["bare"].pixels)
+    result = run("fuse", *sources, "-o", tmp_path / "none.jpg", "--page", 3)
+    assert result.returncode == 2
+    assert one_line(result).endswith("ir.tif has 2 pages: there is no page 3.")

@@ -147,6 +147,21 @@ def test_cut_anywhere_it_is_one_sentence_or_whole(tmp_path: Path, suffix: str) -
             np.testing.assert_array_equal(read_image(path), whole)
 
 
+def test_too_little_memory_is_not_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        error = cv2.error("Insufficient memory")
+        error.code = cv2.Error.StsNoMem
+        raise error
+
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(".png"))
+    monkeypatch.setattr(cv2, "imdecode", fail)
+    with pytest.raises(MemoryError, match=r"a\.png does not fit into memory"):
+        read_image(path)
+
+
 _PEAK = """
 import resource, sys
 import numpy as np

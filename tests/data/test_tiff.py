@@ -171,6 +171,7 @@ def test_pages(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
                 file.write(page[::2, ::2], photometric="minisblack", subfiletype=1)
     with caplog.at_level(logging.WARNING):
         np.testing.assert_array_equal(read_image(path), stack[0])
+        read_image(path)  # which is not told again
     assert caplog.messages == [f"{path} has 3 pages: the first is used; --page N takes another."]
     for number in (1, 2, 3):
         np.testing.assert_array_equal(read_image(path, page=number), stack[number - 1])

@@ -88,7 +88,7 @@ def _by_opencv(data: bytes, name: Path) -> Array:
     try:
         array: Array | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
+        if getattr(error, "code", None) == cv2.Error.StsNoMem:
             raise MemoryError(f"{name} does not fit into memory") from None
         array = None
     finally:

@@ -12,6 +12,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +103,14 @@ def _choose(file: tifffile.TiffFile, name: Path, page: int | None) -> tuple[Any,
         count = f"{len(places)} page{'s' * (len(places) != 1)}"
         raise InputError(f"{name} has {count}: there is no page {page}.")
     if page is None and len(places) > 1:
-        _log.warning(
-            "%s has %d pages: the first is used; --page N takes another.", name, len(places)
-        )
+        _tell(name, len(places))
     place = places[(page or 1) - 1]
     return file.pages[place], place
+
+
+@lru_cache(1024)  # a file that is read again is not told again
+def _tell(name: Path, pages: int) -> None:
+    _log.warning("%s has %d pages: the first is used; --page N takes another.", name, pages)
 
 
 def _check(page: Any, data: bytes, name: Path, max_bytes: int | None) -> None:
