@@ -37,7 +37,7 @@ HOT = 20_000
 class Frames:
     """Frames from memory."""
 
-    live = False
+    live, shortfall = False, ""
 
     def __init__(self, name: str, pixels: Sequence[Array], rate: Fraction) -> None:
         self.name, self.pixels, self.rate = name, pixels, rate
