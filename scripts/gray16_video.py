@@ -37,7 +37,7 @@ HOT = 20_000
 class Frames:
     """Frames from memory."""
 
-    live = False
+    live, shortfall = False, ""
 
     def __init__(self, name: str, pixels: Sequence[Array], rate: Fraction) -> None:
         self.name, self.pixels, self.rate = name, pixels, rate
@@ -109,7 +109,7 @@ def steps_table(name: str, counts: Array, visible: Array, model: str, folder: Pa
     """How much the background moves while a hot object grows into it."""
     height, width = counts.shape
     scenes = []
-    for index in range(12):
+    for index in range(8):
         scene = counts.copy()
         size = 0 if index < 3 else height // 16 * min(index - 2, 4)
         scene[height // 2 : height // 2 + size, width // 2 : width // 2 + size] = HOT

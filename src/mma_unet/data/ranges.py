@@ -107,7 +107,7 @@ def find_range(planes: Array, used: Mask | None) -> Range | None:
     fills = high - low > _LITTLE * whole or low == high
     if not fills and low < 0.01 * whole:  # black, and a few bright spots: stretched before
         samples = planes if used is None else planes[:, used]
-        fills = np.count_nonzero(samples > 0.75 * whole) >= _SPOT
+        fills = bool(np.count_nonzero(samples > 0.75 * whole) >= _SPOT)
     return None if fills or _is_eight_bit(planes, used) else (low, high)
 
 
