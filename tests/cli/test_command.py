@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -243,54 +243,61 @@ def test_names_are_shown_as_they_are_in_a_bar(stderr: io.StringIO) -> None:
     assert ":smile:" in stderr.getvalue()
 
 
-def python(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mma_unet", *map(str, words)]
-    return subprocess.run(command, text=True, timeout=200, check=False, **options)  # type: ignore[call-overload,no-any-return]
-
-
 def test_a_wrong_name_on_the_terminal_is_shown_as_it_is() -> None:
-    result = python("models", "a:smile:[red]\x1b[2J/x", capture_output=True)
+    result = mma_unet("models", "a:smile:[red]\x1b[2J/x")
     assert result.returncode == 2
     assert r"a:smile:[red]\x1b[2J/x" in result.stderr
 
 
-@pytest.mark.parametrize("closed", ["closed", "full", "pipe", "ascii"])
+def _closed() -> None:
+    os.close(1)
+    os.close(0)
+    sys.stdout = None  # type: ignore[assignment]  # as Python starts then
+
+
+def _full() -> None:
+    os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+
+
+def _pipe() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    os.dup2(write, 1)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+
+
+def _ascii() -> None:
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="ascii")
+
+
+@pytest.mark.parametrize(("prepare", "code"), [(_closed, 0), (_full, 1), (_pipe, 1), (_ascii, 0)])
 def test_output_that_cannot_be_shown_is_no_traceback(
-    tmp_path: Path, weights: Path, closed: str
+    tmp_path: Path, weights: Path, prepare: Callable[[], None], code: int
 ) -> None:
+    if prepare is _full and not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
     ir, vi = make_pairs(tmp_path, ["é"], (48, 48))
     out = tmp_path / "o" / "x.png"
     words = ("fuse", ir / "é.png", vi / "é.png", "-o", out, "-m", weights, "--device", "cpu")
-    options: dict[str, object] = {"stderr": subprocess.PIPE}
-    if closed == "closed":
-        options["preexec_fn"] = lambda: (os.close(1), os.close(0))
-    elif closed == "full":
-        if not Path("/dev/full").exists():
-            pytest.skip("needs /dev/full")
-        options["stdout"] = Path("/dev/full").open("w")  # noqa: SIM115
-    elif closed == "pipe":
-        read, write = os.pipe()
-        os.close(read)
-        options["stdout"] = write
-    else:
-        options |= {"stdout": subprocess.PIPE, "env": os.environ | {"PYTHONIOENCODING": "ascii"}}
-    result = python(*words, **options)
-    assert out.stat().st_size
+    result = mma_unet(*words, prepare=prepare)
+    assert out.is_file(), result
     assert [path.name for path in out.parent.iterdir()] == ["x.png"]
     assert "Traceback" not in result.stderr
-    assert "Exception" not in result.stderr
-    assert result.returncode == {"closed": 0, "full": 1, "pipe": 1, "ascii": 0}[closed]
-    sentence = "mma-unet: standard output cannot be written (No space left on device)"
-    assert result.stderr.strip() == (sentence if closed == "full" else "")
+    assert result.returncode == code
+    assert result.stderr.strip() == (NO_SPACE if prepare is _full else "")
+
+
+NO_SPACE = "mma-unet: standard output cannot be written (No space left on device)"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["models", "tiny"]])
 def test_other_output_that_cannot_be_shown(words: list[str]) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
+    command = [sys.executable, "-m", "mma_unet", *words]  # to the very end of the interpreter
     with Path("/dev/full").open("w") as full:
-        result = python(*words, stdout=full, stderr=subprocess.PIPE)
+        result = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
     assert result.returncode == 1
-    assert result.stderr.splitlines() == [
-        "mma-unet: standard output cannot be written (No space left on device)"
-    ]
+    assert result.stderr.splitlines() == [NO_SPACE]

@@ -3,12 +3,12 @@
 See also: `mma_unet.training.load_recipe`, which reads a recipe.
 """
 
-import os
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from mma_unet.errors import InputError
+from mma_unet.files import kind_of
 
 __all__ = ["config_names", "find_config"]
 
@@ -45,7 +45,7 @@ def find_config(source: str | Path, folder: str = "") -> Traversable:
     if str(source) in names:
         return _home(folder) / f"{source}.yaml"
     path = Path(source)
-    if os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file it never raises
+    if kind_of(path) == "file":
         return path
     raise InputError(f"{source}: no such file; give a YAML file, or one of {', '.join(names)}")
 

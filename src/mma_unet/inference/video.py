@@ -164,7 +164,9 @@ def fuse_video(
     if not done:
         raise InputError(f"{ir.name} and {vi.name} share no frame: {target} was not written")
     shortfall = "" if stopped or vi.live else _shortfall(ir, vi, done, taken)
-    return VideoResult(writer.frames, monotonic() - begin, job.flicker(), shortfall, job.note)
+    return VideoResult(
+        writer.frames, monotonic() - begin, job.flicker(), shortfall=shortfall, note=job.note
+    )
 
 
 def _shortfall(ir: FrameSource, vi: FrameSource, done: int, taken: int) -> str:

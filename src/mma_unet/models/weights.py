@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save_file
 
 from mma_unet.errors import InputError
-from mma_unet.files import parse_json, replacing
+from mma_unet.files import kind_of, parse_json, replacing
 from mma_unet.models.config import MMAUNetConfig
 from mma_unet.models.mma_unet import MMAUNet
 from mma_unet.models.tensors import COUNT, opened, read_tensors
@@ -69,7 +69,7 @@ def shipped_models() -> tuple[str, ...]:
 def _locate(name_or_path: str | os.PathLike[str]) -> Path:
     name = os.fspath(name_or_path)
     path = Path(name)
-    there = os.path.isfile(path)  # noqa: PTH113 - unlike Path.is_file it never raises
+    there = kind_of(path) == "file"
     if path.suffix == "" and path.name == name and not there:
         if name in shipped_models():
             return Path(str(_FOLDER / f"{name}.safetensors"))
@@ -197,7 +197,7 @@ def load_model(
     model = _load(path)
     if style:
         end = path.with_stem(f"{path.stem}-thermal")
-        if not os.path.isfile(end):  # noqa: PTH113
+        if kind_of(end) != "file":
             raise InputError(f"{name_or_path}: has no thermal end ({end.name}); leave style at 0")
         thermal = _load(end)
         if thermal.config != model.config:
