@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from types import new_class
 from typing import Any, Self
 
 __all__ = ["HubNetwork"]
@@ -26,7 +27,8 @@ class HubNetwork:
             pretrained_model_name_or_path: The folder, or `USER/NAME`, which is downloaded.
             **options: As for `PyTorchModelHubMixin.from_pretrained`.
         """
-        model: Self = _on_hub(cls).from_pretrained(pretrained_model_name_or_path, **options)
+        own: Any = cls
+        model: Self = _on_hub(own).from_pretrained(pretrained_model_name_or_path, **options)
         model.__class__ = cls
         return model
 
@@ -47,7 +49,7 @@ class HubNetwork:
     @contextmanager
     def _on_hub(self) -> Iterator[Any]:
         """The network with the mixin, for the time of the `with` block."""
-        own = type(self)
+        own: Any = type(self)
         self.__class__ = _on_hub(own)
         try:
             yield self
@@ -56,14 +58,13 @@ class HubNetwork:
 
 
 @cache
-def _on_hub(network: type[Any]) -> Any:
+def _on_hub(network: Any) -> Any:
     """The same class with the mixin in front."""
     from huggingface_hub import PyTorchModelHubMixin
 
-    return type(PyTorchModelHubMixin)(
+    return new_class(
         network.__name__,
         (PyTorchModelHubMixin, network),
-        {"__module__": network.__module__, "__doc__": network.__doc__},
-        library_name="mma-unet",
-        tags=["image-fusion", "infrared", "visible"],
+        {"library_name": "mma-unet", "tags": ["image-fusion", "infrared", "visible"]},
+        lambda space: space.update(__module__=network.__module__, __doc__=network.__doc__),
     )
