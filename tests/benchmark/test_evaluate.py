@@ -114,7 +114,7 @@ def test_bad_files_are_listed_and_the_rest_is_scored(folders: Folders) -> None:
     lines = [line.strip() for line in err.splitlines()]
     assert lines[0] == "5 files could not be scored:"
     assert len(lines) == 6
-    for word in ("lonely.png: no visible", "c2.png: no fused", "extra.png: no source",
+    for word in ("lonely.png has no partner", "c2.png: no fused", "extra.png: no source",
                  "a.png is not an image", "b.png is 60x52 and"):  # fmt: skip
         assert sum(word in line for line in lines) == 1, word
     assert Scores.from_csv(target).names == ("c10",)

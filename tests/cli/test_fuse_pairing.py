@@ -6,10 +6,22 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
-from tests.cli.test_fuse import one_line, run
+from mma_unet.cli.main import app
+from mma_unet.errors import InputError
 from tests.conftest import make_pairs
 from tests.videos import colors, write_video
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, list(map(str, words)), env={"COLUMNS": "200"})
+
+
+def refusal(*words: object) -> str:
+    error = run(*words).exception
+    assert isinstance(error, InputError), error
+    return str(error)
 
 
 def _tree(root: Path) -> Path:
@@ -24,15 +36,14 @@ def _tree(root: Path) -> Path:
 
 def test_a_tree_below_one_root_and_its_results(tmp_path: Path, weights: Path) -> None:
     root, out = _tree(tmp_path), tmp_path / "out"
-    refused = run("fuse", root, root, "-o", out, "--model", weights)
-    assert refused.returncode == 2
-    assert "holds no image, but folders in it do: add --recursive" in one_line(refused)
+    refused = refusal("fuse", root, root, "-o", out, "--model", weights)
+    assert refused == f"{root} holds no image, but folders in it do: add --recursive."
     done = run("fuse", root, root, "-o", out, "--model", weights, "--recursive")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "Fused 4 of 4 pairs" in done.stdout
     assert (out / "set00" / "V001" / "I1.png").is_file()
     scored = run("evaluate", root, root, out, "--recursive", "--suite", "psnr", "--no-progress")
-    assert scored.returncode == 0, scored.stderr
+    assert scored.exit_code == 0, scored.stderr
     assert "4 images" in scored.stdout
 
 
@@ -42,7 +53,7 @@ def test_a_dry_run_shows_the_pairs_and_writes_nothing(tmp_path: Path, weights: P
     (vi / "b.png").rename(vi / "b_8.png")
     args = ("fuse", ir, vi, "-o", tmp_path / "out", "--dry-run", "--model", "no-such-weights")
     shown = run(*args)
-    assert shown.returncode == 1
+    assert shown.exit_code == 1
     assert shown.stdout.splitlines() == [
         f"{ir / 'a.png'} + {vi / 'a.png'} -> {tmp_path / 'out' / 'a.png'}",
         "1 pair; nothing was fused (--dry-run)",
@@ -50,9 +61,9 @@ def test_a_dry_run_shows_the_pairs_and_writes_nothing(tmp_path: Path, weights: P
     assert "the nearest, b_8.png, has the number 8 and not 7" in shown.stderr
     assert not (tmp_path / "out").exists()
     whole = run(*args, "--pair", "*_#=*_#+1")
-    assert whole.returncode == 1  # the pattern, and nothing else
+    assert whole.exit_code == 1  # the pattern, and nothing else
     assert f"{ir / 'b_7.png'} + {vi / 'b_8.png'}" in whole.stdout
-    assert run(*args[:2], vi / "b_8.png", *args[3:]).returncode == 2
+    assert "is a file" in refusal(*args[:2], vi / "b_8.png", *args[3:])
 
 
 def test_folders_of_videos(tmp_path: Path, weights: Path) -> None:
@@ -65,7 +76,7 @@ def test_folders_of_videos(tmp_path: Path, weights: Path) -> None:
     shown = run(*args, "--dry-run")
     assert len(shown.stdout.splitlines()) == 3
     done = run(*args)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "Fused 3 frames" in done.stdout
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.mp4"]
     assert "2 could not be fused" in done.stderr
@@ -80,5 +91,5 @@ def test_evaluate_finds_results_by_other_names(name: str, tmp_path: Path) -> Non
     for stem in ("a", "b"):
         (tmp_path / "out" / name.format(stem)).write_bytes((vi / f"{stem}.png").read_bytes())
     done = run("evaluate", ir, vi, tmp_path / "out", "--suite", "psnr", "--no-progress")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "2 images" in done.stdout

@@ -300,7 +300,8 @@ from mma_unet.cli.main import app
 app(["fuse", "{ir}/a.png", "{vi}/a.png", "-o", "{tmp_path}/f.png", "-m", "{weights}"],
     standalone_mode=False)
 import mma_unet.benchmark.evaluate
-unused = ("openvino", "onnx", "onnxruntime", "kornia", "torchmetrics", "av", "matplotlib", "PIL")
+unused = ("openvino", "onnx", "onnxruntime", "kornia", "torchmetrics", "av", "matplotlib", "PIL",
+          "huggingface_hub")
 print([name for name in unused if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -236,10 +236,28 @@ def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_hub_round_trip(tmp_path: Path) -> None:
     model = MMAUNet(ablation("E4", width=2)).eval()
     model.save_pretrained(tmp_path)
+    assert type(model) is MMAUNet
     again = MMAUNet.from_pretrained(str(tmp_path)).eval()
+    assert type(again) is MMAUNet
+    assert json.loads((tmp_path / "config.json").read_text()) == json.loads(
+        json.dumps(model.config.to_dict())
+    )
+    assert "library_name: mma-unet" in (tmp_path / "README.md").read_text()
     ir, vi = torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32)
     assert again.config == model.config
     torch.testing.assert_close(again(ir, vi), model(ir, vi), rtol=0, atol=0)
+
+
+def test_a_network_is_pushed_with_its_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(
+        "huggingface_hub.PyTorchModelHubMixin.push_to_hub",
+        lambda self, repo, *, config, **_: sent.append((repo, config)) or "url",
+    )
+    model = MMAUNet(preset("tiny"))
+    assert model.push_to_hub("someone/fusion") == "url"
+    assert sent == [("someone/fusion", model.config)]
+    assert type(model) is MMAUNet
 
 
 def test_style_is_a_way_between_two_ends(tmp_path: Path) -> None:

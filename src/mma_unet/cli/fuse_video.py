@@ -113,9 +113,12 @@ def fuse_to_video(
     if is_remote(target):  # FFmpeg writes to disks only
         with TemporaryDirectory() as folder:
             local = Path(folder) / target.name
-            fuse_to_video(ir, vi, local, make_fuser, options, progress=progress)
-            upload(local, target)
-        say(f"Copied to {target}")
+            try:
+                fuse_to_video(ir, vi, local, make_fuser, options, progress=progress)
+            finally:  # what ends early is kept too
+                if size(local):
+                    upload(local, target)
+                    say(f"Copied to {target}")
         return
     with _open_both(ir, vi, options.fps) as (ir_frames, vi_frames):
         fuser = make_fuser()
@@ -170,6 +173,8 @@ def fuse_video_folders(
         show_pairing(pairing, targets)
         return
     check_writable(out)
+    for note in pairing.notes:
+        warn(note)
     once = cache(make_fuser)
     failures = list(pairing.reasons)
     for pair, target in zip(pairing.pairs, targets, strict=True):

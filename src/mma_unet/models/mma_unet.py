@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from mma_unet.models.blocks import DoubleConv, PixelShuffleUp
@@ -28,6 +27,7 @@ from mma_unet.models.config import MMAUNetConfig, preset
 from mma_unet.models.descriptor import Descriptor
 from mma_unet.models.fusion import AsymmetricFusion
 from mma_unet.models.heads import make_head
+from mma_unet.models.hub import HubNetwork
 from mma_unet.models.unet import Encoder, IRUNet, VIUNet
 
 __all__ = ["FusionDecoder", "MMAUNet", "run_padded"]
@@ -79,12 +79,7 @@ class FusionDecoder(nn.Module):
         return image
 
 
-class MMAUNet(
-    nn.Module,
-    PyTorchModelHubMixin,
-    library_name="mma-unet",
-    tags=["image-fusion", "infrared", "visible"],
-):
+class MMAUNet(nn.Module, HubNetwork):
     """The fusion network that runs at inference: no stage-I decoder is part of it.
 
     Args:
