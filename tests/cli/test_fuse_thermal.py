@@ -24,7 +24,7 @@ def test_one_file_that_holds_both(tmp_path: Path, weights: Path) -> None:
     assert "FLIR0001.jpg: thermal 64x48 laid over visible 128x96 by the camera's own" in (
         result.stderr
     )
-    assert read_image(tmp_path / "out.png").shape == (64, 85, 3)
+    assert read_image(tmp_path / "out.png").shape == (64, 86, 3)
 
 
 def test_a_folder_of_such_files(tmp_path: Path, weights: Path) -> None:

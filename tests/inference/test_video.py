@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mma_unet.data.palettes import palette_colors
 from mma_unet.data.video import Frame, VideoFile
 from mma_unet.errors import InputError
 from mma_unet.inference import Fuser
 from mma_unet.inference.flicker import FlickerMeter, Steadier
+from mma_unet.inference.ir_slot import IrSlot
 from mma_unet.inference.pipeline import Ahead, Behind
 from mma_unet.inference.video import fuse_video, pair_in_time
+from mma_unet.scene import render_sequence
 from tests.videos import colors, write_video
 
 BLANK = np.zeros((2, 2, 3), np.uint8)
@@ -83,6 +86,40 @@ def test_a_video_equals_its_frames_fused_one_by_one(tmp_path: Path, weights: Pat
         frames = [frame.pixels.astype(int) for frame in video]
     for frame, a, b in zip(frames, ir, vi, strict=True):
         assert np.abs(frame - np.asarray(fuser(a, b))).mean() < 6
+
+
+def _street(frames: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    scenes = list(render_sequence(frames, 64, 80, seed=4))
+    return [np.repeat(s.ir[:, :, None], 3, axis=2) for s in scenes], [s.vi for s in scenes]
+
+
+def test_black_hot_is_told_and_turned_round(tmp_path: Path, weights: Path) -> None:
+    ir, vi = _street(25)
+    black = [255 - frame for frame in ir]
+    results, streams = {}, {"white": (ir, False), "told": (black, False), "turned": (black, True)}
+    for name, (frames, turn) in streams.items():
+        fuser = Fuser(weights, ir_slot=IrSlot(black_hot=turn))
+        results[name] = fuse_video(fuser, Frames(frames), Frames(vi), tmp_path / f"{name}.mp4")
+    assert results["white"].note == results["turned"].note == ""
+    assert results["told"].note == (
+        "memory looks black-hot (what is hot is dark): --black-hot turns it round"
+    )
+    assert (tmp_path / "white.mp4").read_bytes() == (tmp_path / "turned.mp4").read_bytes()
+
+
+def test_the_palette_of_a_video_is_that_of_its_first_frame(tmp_path: Path, weights: Path) -> None:
+    ir, vi = _street(4)
+    colored = [palette_colors("inferno")[frame[:, :, 0]] for frame in ir]
+    colored[2] = palette_colors("jet")[ir[2][:, :, 0]]  # another would fit better
+    told = fuse_video(Fuser(weights), Frames(colored), Frames(vi), tmp_path / "told.mp4")
+    assert "in false color (palette inferno)" in told.note
+    fuser = Fuser(weights, ir_slot=IrSlot(palette="auto"))
+    turned = fuse_video(fuser, Frames(colored), Frames(vi), tmp_path / "turned.mp4")
+    named = Fuser(weights, ir_slot=IrSlot(palette="inferno"))
+    fuse_video(named, Frames(colored), Frames(vi), tmp_path / "named.mp4")
+    assert turned.note == ""
+    assert (tmp_path / "turned.mp4").read_bytes() == (tmp_path / "named.mp4").read_bytes()
+    assert (tmp_path / "turned.mp4").read_bytes() != (tmp_path / "told.mp4").read_bytes()
 
 
 def test_frames_are_not_read_far_ahead(tmp_path: Path, weights: Path) -> None:

@@ -181,6 +181,8 @@ def fuse(
     target = locate(out)
     folders = hold_videos(ir, vi, recursive=recursive)
     if folders or wants_video(ir, vi, target):
+        if slot.single:
+            raise InputError(f"{ir} is a video or holds videos: give the visible one as well")
         if engine is Engine.ray:
             raise InputError("--engine ray is for images: leave it out for a video")
         options = VideoOptions(
@@ -204,7 +206,7 @@ def fuse(
 
     with progress_bar(shown=progress) as step:
         places = locate(ir), locate(vi)
-        pairing = single_files(places[0]) if slot.single else find(*places)
+        pairing = single_files(places[0], recursive=recursive) if slot.single else find(*places)
         work = None if dry_run else start
         _fuse_images(*places, pairing, target, format_, work, step, temperature)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mma_unet.cli.common import check_writable, say, warn
+from mma_unet.cli.fuse_notes import tell_notes
 from mma_unet.cli.fuse_report import list_failures, show_pairing
 from mma_unet.cli.progress import progress_bar
 from mma_unet.data.listing import list_entries
@@ -136,8 +137,7 @@ def fuse_to_video(
                 seconds=options.seconds,
                 on_frame=lambda done: step("Fusing", done, total),
             )
-    if result.note:
-        warn(result.note)
+    tell_notes([result.note])
     _report(result, target)
     if result.shortfall:
         warn(result.shortfall, style="bold red")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from mma_unet.data.header import read_header
-from mma_unet.data.images import from_float, luminance, read_photo
+from mma_unet.data.images import from_float, luminance, read_photo, to_float
 from mma_unet.data.metadata import read_metadata
 from mma_unet.data.overlay import shows_graphics
 from mma_unet.data.palettes import PALETTES, PaletteFit, check_palette, fit_palette, from_palette
@@ -236,9 +236,10 @@ def _eight_bit(source: Source) -> npt.NDArray[np.uint8] | None:
     """`(H, W)` or `(H, W, 3)` bytes of a picture as it is shown; None for raw counts."""
     planes = source.planes
     if planes.dtype != np.uint8:
-        if source.stretch is not None or len(planes) != 3:
+        shares = planes.dtype.kind == "f" and 0 <= planes.min() <= planes.max() <= 1
+        if len(planes) != 3 or not (shares or planes.dtype == np.uint16):
             return None
-        planes = from_float(source.region(slice(None), slice(None)).numpy(), np.uint8)
+        planes = from_float(to_float(planes, source.name), np.uint8)
     return planes[0] if len(planes) == 1 else np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mma_unet.data import from_float
+from mma_unet.data.polarity import Polarity
 from mma_unet.data.ranges import RangeMemory
 from mma_unet.data.video import Frame, FrameSource
 from mma_unet.data.video_writer import VideoWriter
@@ -43,7 +44,7 @@ class VideoResult:
         seconds: Wall clock that it took.
         flicker: Flicker of `"ir"`, `"vi"` and `"fused"`.
         shortfall: One sentence if a source ended before it should have; else empty.
-        note: What was done to the samples of the first infrared frame; empty if nothing.
+        note: What is to be said of the infrared frames, in lines; empty if nothing.
     """
 
     frames: int
@@ -202,7 +203,8 @@ class _Job:
         self.meters = {name: FlickerMeter() for name in ("ir", "vi", "fused")}
         self.memory = RangeMemory()
         self.last: tuple[Frame, Source] | None = None
-        self.note = ""
+        self.slot, self.polarity = fuser.ir_slot, Polarity()
+        self.notes: list[str] = []
 
     def fuse(self, batch: list[tuple[Frame, Frame]]) -> Iterator[tuple[Fraction, Pixels]]:
         """Time and pixels of each fused frame."""
@@ -235,12 +237,24 @@ class _Job:
                 nodata=frame.nodata,
                 memory=self.memory,
             )
-            self.note = source.note if self.last is None else self.note
+            first = self.last is None
+            if first:
+                self.slot = self.slot.settled(source)
+            source, notes = self.slot.finish(source, look=first)
+            self.notes = [source.note, *notes] if first else self.notes
             self.last = frame, source
-            deep = source.planes.dtype != np.uint8
-            shown = from_float(source.luminance[0].numpy(), np.uint8) if deep else frame.pixels
+            other = source.planes.dtype != np.uint8 or self.slot.palette is not None
+            shown = from_float(source.luminance[0].numpy(), np.uint8) if other else frame.pixels
             self.meters["ir"].add(shown)
+            self.polarity.look(shown)
         return self.last[1]
+
+    @property
+    def note(self) -> str:
+        """What is to be said of the infrared frames so far, in lines."""
+        black = self.polarity.black_hot and not self.slot.black_hot
+        hint = f"{self.ir.name} looks black-hot (what is hot is dark): --black-hot turns it round"
+        return "\n".join(filter(None, (*self.notes, hint if black else "")))
 
     def flicker(self) -> dict[str, Flicker]:
         """Flicker of the sources and of the result."""
