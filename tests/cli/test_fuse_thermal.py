@@ -96,3 +96,19 @@ def test_real_file(tmp_path: Path, shared: Path, weights: Path) -> None:
     result = run("fuse", file, "-o", tmp_path / "out.png", "--model", weights)
     assert result.returncode == 0, result.stderr
     assert read_image(tmp_path / "out.png").shape == (280, 280, 3)
+
+
+def test_single_files_in_folders_below_and_single_videos(tmp_path: Path, weights: Path) -> None:
+    for name in ("x", "y"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        data = flir(scene_counts(48, 64), SCENE.vi)
+        (tmp_path / "in" / name / "FLIR0001.jpg").write_bytes(data)
+    result = run("fuse", tmp_path / "in", "--recursive", "-o", tmp_path / "out", "--model", weights)
+    assert result.returncode == 0, result.stderr
+    found = sorted(str(p.relative_to(tmp_path / "out")) for p in tmp_path.glob("out/**/*.jpg"))
+    assert found == ["x/FLIR0001.jpg", "y/FLIR0001.jpg"]
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(b"any")
+    alone = run("fuse", video, "-o", tmp_path / "o.mp4", "--model", weights)
+    assert alone.returncode == 1
+    assert "clip.mp4 is a video or holds videos: give the visible one as well" in alone.stderr

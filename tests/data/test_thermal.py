@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.thermal_files import archive, dji, flir, scene_counts, shown, with_segments
 
 from mma_unet.data import write_image
+from mma_unet.data.infrared import read_raw
 from mma_unet.data.thermal import read_thermal
 from mma_unet.data.thermal.pair import aligned
 from mma_unet.data.thermal.temperature import celsius, temperature_statistics
@@ -283,6 +284,18 @@ def test_what_gives_no_degrees(tmp_path: Path) -> None:
             temperature_statistics(tmp_path / name)
     with pytest.raises(InputError, match=r"c.jpg gives counts without the constants"):
         temperature_statistics(tmp_path / "c.jpg")
+
+
+def test_what_scores_and_learns_takes_the_counts_too(tmp_path: Path) -> None:
+    counts = scene_counts(120, 160)
+    (tmp_path / "a.jpg").write_bytes(dji(counts))
+    (tmp_path / "b.jpg").write_bytes(flir(counts, picture=(240, 320)))
+    (tmp_path / "c.jpg").write_bytes(shown(120, 160))
+    assert np.array_equal(read_raw(tmp_path / "a.jpg")[0], counts)
+    large = read_raw(tmp_path / "b.jpg")[0]
+    assert (large.shape, large.dtype) == ((240, 320), np.uint16)
+    assert np.abs(cv2.resize(large, (160, 120)).astype(int) - counts).mean() < 10
+    assert read_raw(tmp_path / "c.jpg")[0].dtype == np.uint8
 
 
 _REAL: dict[str, tuple[tuple[int, int], tuple[int, int] | None]] = {

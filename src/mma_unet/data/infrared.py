@@ -6,6 +6,7 @@ See also: `mma_unet.data.ranges` for the rule, `mma_unet.data.validity` for what
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from mma_unet.data.ranges import (
     quantiles,
     scaled,
 )  # fmt: skip
+from mma_unet.data.storage import locate, read_bytes
+from mma_unet.data.thermal import THERMAL_SUFFIXES, as_shown, read_thermal
 from mma_unet.data.validity import absent, areas, fill, marks_and_dead, seam, surround
 from mma_unet.errors import InputError
 
@@ -62,10 +65,19 @@ class Infrared:
 def read_raw(path: str | Path) -> tuple[Array, float | None]:
     """Samples of a file as they are, of any real type and NaN and all, and what means "no data".
 
+    Of a radiometric file they are the counts of the sensor.
+
     Raises:
         InputError: As `read_image`, but for sample types and NaN.
     """
-    photo = read_photo(path, raw=True)
+    place = locate(path) if isinstance(path, str) else path
+    if place.suffix.lower() in THERMAL_SUFFIXES:
+        data = read_bytes(place)
+        with suppress(InputError):  # with a damaged thermal part it is a picture like others
+            frame = read_thermal(data, place)
+            if frame is not None:
+                return as_shown(frame, data), None
+    photo = read_photo(place, raw=True)
     return photo.pixels, photo.nodata
 
 

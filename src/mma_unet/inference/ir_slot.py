@@ -18,18 +18,15 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from mma_unet.data.header import read_header
 from mma_unet.data.images import from_float, luminance, read_photo, to_float
 from mma_unet.data.metadata import read_metadata
 from mma_unet.data.overlay import shows_graphics
 from mma_unet.data.palettes import PALETTES, PaletteFit, check_palette, fit_palette, from_palette
 from mma_unet.data.storage import is_remote, locate, read_bytes
-from mma_unet.data.thermal import ThermalFrame, read_thermal
-from mma_unet.data.thermal.frame import resized
+from mma_unet.data.thermal import THERMAL_SUFFIXES, ThermalFrame, as_shown, read_thermal
 from mma_unet.data.thermal.pair import aligned
 from mma_unet.errors import InputError
 from mma_unet.inference.sources import (
-    Array,
     Image,
     Source,
 )
@@ -40,7 +37,6 @@ Pair = tuple[Source, Source]
 ReadPair = Callable[[Image, Image, tuple[str, str]], Pair]
 """Reads and checks a pair whose images, where they are no files, have these names."""
 
-_THERMAL_SUFFIXES = (".jpg", ".jpeg", ".rjpeg")
 _CAMERA_PIXELS = 1 << 21
 """The largest pictures that cameras draw into."""
 _IN_COLOR, _GRAY = 8.0, 1.0
@@ -92,7 +88,7 @@ class IrSlot:
         metadata = None
         if self.channel is not None:
             ir = self._channel(ir, place)
-        elif place is not None and place.suffix.lower() in _THERMAL_SUFFIXES:
+        elif place is not None and place.suffix.lower() in THERMAL_SUFFIXES:
             data = read_bytes(place)
             frame = read_thermal(data, place) if both else _frame(data, place, notes)
             if frame is not None and both:
@@ -100,7 +96,7 @@ class IrSlot:
                 ir, vi, metadata = pair.ir, pair.vi, read_metadata(data)
                 notes.append(pair.note)
             elif frame is not None:
-                ir = _as_shown(frame, data)
+                ir = as_shown(frame, data)
                 notes.append(f"{place}: the counts of its sensor are fused, not the picture shown")
         if both and self.single and self.channel is None and metadata is None:
             raise InputError(
@@ -220,16 +216,6 @@ def _frame(data: bytes, place: Path, notes: list[str]) -> ThermalFrame | None:
     except InputError as error:
         notes.append(f"{error} Until then the picture that it shows is fused.")
         return None
-
-
-def _as_shown(frame: ThermalFrame, data: bytes) -> Array:
-    """Counts in the size of the picture that the file shows, where that has their shape."""
-    header = read_header(data)
-    if header is None:
-        return frame.counts
-    height, width = frame.counts.shape
-    same = abs(header.height * width - header.width * height) <= 0.02 * header.height * width
-    return resized(frame.counts, (header.height, header.width)) if same else frame.counts
 
 
 def _eight_bit(source: Source) -> npt.NDArray[np.uint8] | None:
