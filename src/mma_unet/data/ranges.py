@@ -37,8 +37,9 @@ _LITTLE = 0.25
 _SPOT = 4
 """Pixels of a bright spot; a few dead pixels side by side are fewer."""
 _QUANTILES = (0.001, 0.999)
-_STEP = 1 / 255
-"""By how much of itself a range may move from frame to frame: one gray level."""
+_STEP = 0.5 / 255
+"""By how much of itself a range may move from frame to frame: half a gray level, of which the
+network makes up to two of 255."""
 _ROWS = 256
 """Rows that are counted at once."""
 
@@ -180,7 +181,7 @@ def fills_its_type(planes: Array, used: Mask | None) -> bool:
 
 
 class RangeMemory:
-    """The range of a video: it follows its frames by at most a gray level from one to the next.
+    """The range of a video, which follows its frames by at most half a gray level at a time.
 
     So a hot object that enters does not darken what was there. Whether the samples are stretched
     is settled by the first frame that is not all of one value. The range starts anew where the
@@ -189,7 +190,7 @@ class RangeMemory:
     Example:
         >>> memory = RangeMemory()
         >>> [memory.follow((7000, high), 7500, 8000, 8500) for high in (9550, 20000)]
-        [(7000, 9550), (7000.0, 9560.0)]
+        [(7000, 9550), (7000.0, 9555.0)]
     """
 
     def __init__(self) -> None:
