@@ -22,7 +22,9 @@ from tests.videos import colors, write_video
 README = Path(__file__).resolve().parents[2] / "README.md"
 LINES = [
     line.partition(" #")[0].strip()
-    for block in re.findall(r"^```\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+    for _, block in re.findall(
+        r"^```(\w*)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S
+    )
     for line in block.splitlines()
     if line.startswith("mma-unet ")
 ]

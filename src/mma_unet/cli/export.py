@@ -55,8 +55,9 @@ def export(
             model or DEFAULT_MODEL, out, format=format_, precision=precision, pairs=pairs,
             max_loss=max_loss, progress=step,
         )  # fmt: skip
-    text = f"at most {report.difference:.1e} from PyTorch over {report.sizes} random sizes"
     if report.quality is not None:
         show(*report.quality.table(), caption=f"Means over {report.quality.pairs} pairs held out")
         text = f"int8, {report.quality.float_levels} of the levels in floating point"
+    else:
+        text = f"at most {report.difference:.1e} from PyTorch over {report.sizes} random sizes"
     say(f"{report.path}: {text}")
