@@ -17,9 +17,10 @@ from mma_unet.registration.warping import apply, cover
 
 __all__ = ["Check", "check_rig", "checkerboard"]
 
-_SIDE = 224
+_SIDES = (112, 224)
+"""Longer sides of VI, in pixels, at which the drift is looked for."""
 _ACCEPTED = 0.2
-"""Agreement at that size below which it is chance."""
+"""Agreement at the larger of them below which it is chance."""
 _DRIFTED = 0.03
 """Corners off by this part of the width mean that the cameras have moved."""
 _FIELDS = 8
@@ -61,9 +62,11 @@ def check_rig(rig: Rig, pairs: Sequence[tuple[Picture, Picture]]) -> Check:
     if len({(ir.shape, vi.shape) for ir, vi in gray}) > 1:
         raise InputError("the pairs differ in size: check pictures of one size together")
     matrix = rig.matrix_for(gray[0][0].shape, gray[0][1].shape)
-    level = Level(gray, _SIDE)
-    now = tuple(fit.ncc for fit in level.agreement(matrix))
-    moved = refine(level, matrix, "similarity")
+    levels = [Level(gray, side) for side in _SIDES]
+    now = tuple(fit.ncc for fit in levels[-1].agreement(matrix))
+    moved = levels[-1].agreement(matrix)[0]
+    for level in levels:
+        moved = refine(level, moved.matrix, "similarity")
     at = corners(gray[0][0].shape)
     drift = float(np.linalg.norm(move(moved.matrix, at) - move(matrix, at), axis=1).mean())
     mean, limit = float(np.mean(now)), _DRIFTED * gray[0][1].shape[1]

@@ -26,7 +26,7 @@ __all__ = ["Alignment", "Picture", "estimate", "gray_of", "locate"]
 
 Picture: TypeAlias = "str | os.PathLike[str] | Array"
 
-ACCEPTED_NCC = 0.15
+ACCEPTED_NCC = 0.20
 """Least agreement of the channels that is believed."""
 _SECOND = 0.9
 """Agreement of the second place, as a part of that of the first, above which neither is."""
@@ -58,7 +58,7 @@ class Alignment:
         matrix: ``(3, 3)``: ``(column, row, 1)`` in IR to the same in VI, up to scale.
         model: `"similarity"`, `"affine"` or `"homography"`.
         confidence: Agreement of the edges (normalized cross-correlation, less where little
-            overlaps), at most 1; from 0.15 on it is believed.
+            overlaps), at most 1; from 0.2 on it is believed.
         why: A sentence: what speaks for it, or why it is refused and what to do then.
     """
 
@@ -142,7 +142,8 @@ def locate(pairs: Sequence[tuple[Array, Array]], start: Array | None = None) -> 
     tried = [(refine(fine, place.matrix, _MODEL), place) for place in likely]
     tried.sort(key=lambda one: -one[0].score)
     best, place = tried[0]
-    second = tried[1][0].score / max(best.score, 1e-6) if len(tried) > 1 else 0.0
+    others = [fit for fit, _ in tried if _apart(fine, fit.matrix, best.matrix) > _SAME]
+    second = max((fit.score for fit in others), default=0.0) / max(best.score, 1e-6)
     best = refine(Level(pairs, _SIDES[2]), best.matrix, _MODEL)
     return _judge(coarse, place, best, second)
 
