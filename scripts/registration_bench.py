@@ -5,8 +5,8 @@ VI is the central 75 % of its picture; IR has 0.67 or 0.8 times its pixels and i
 second one has its corners jittered by 2 % (0.5 %). The error is the mean over the corners of VI,
 in pixels of a picture 640 wide, before (as if both showed the same) and after. `rig12` and `rig16`
 share one such motion and are calibrated together; `points` are 8 points of a person who clicks 2
-pixels off; `mismatched` pairs IR with the VI of another scene, and all of them must be refused (real
-scenes only: rendered streets have one vanishing point, and those of different seeds do align).
+pixels off; `mismatched` pairs IR with the VI of another scene, and all of them must be
+refused (real scenes only: rendered streets have one vanishing point, and different ones do align).
 
     python scripts/registration_bench.py ../shared/data --seed 7 --out results/registration.csv
 
@@ -140,11 +140,8 @@ def _tries(args: argparse.Namespace, done: set[tuple[str, str, int]]) -> Iterato
     for way in args.ways or ("large", "mismatched", "rig12", "rig16", "small", "points"):
         for scenes, (pair, number) in sets.items():
             rng = np.random.default_rng([args.seed, len(scenes), len(way)])
-            count = {
-                "mismatched": args.mismatched * (scenes == "roadscene"),
-                "rig12": 4,
-                "rig16": 4,
-            }
+            strangers = args.mismatched if scenes == "roadscene" else 0
+            count = {"mismatched": strangers, "rig12": 4, "rig16": 4}
             for index in range(count.get(way, number)):
                 motion = Motion.draw(rng, "small" if way == "small" else "large", index % 2 == 1)
                 picked = rng.permutation(number)
