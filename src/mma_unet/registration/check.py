@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mma_unet.errors import InputError
-from mma_unet.registration.estimation import Picture, gray_of
+from mma_unet.registration.estimation import Picture, gray_of, locate
 from mma_unet.registration.geometry import Array, Size, corners, move
 from mma_unet.registration.refine import Level, refine
 from mma_unet.registration.rig import Rig
@@ -67,6 +67,8 @@ def check_rig(rig: Rig, pairs: Sequence[tuple[Picture, Picture]]) -> Check:
     moved = levels[-1].agreement(matrix)[0]
     for level in levels:
         moved = refine(level, moved.matrix, "similarity")
+    if moved.ncc < _ACCEPTED and (found := locate(gray)).accepted:  # too far to get there by steps
+        moved = refine(levels[-1], found.matrix, "similarity")
     at = corners(gray[0][0].shape)
     drift = float(np.linalg.norm(move(moved.matrix, at) - move(matrix, at), axis=1).mean())
     mean, limit = float(np.mean(now)), _DRIFTED * gray[0][1].shape[1]
