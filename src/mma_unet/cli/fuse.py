@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mma_unet.cli.common import Precision, Runtime, check_writable, say, warn
+from mma_unet.cli.common import Precision, Runtime, check_writable, warn
 from mma_unet.cli.fuse_notes import tell_notes, tell_temperatures
-from mma_unet.cli.fuse_report import list_failures, show_pairing
+from mma_unet.cli.fuse_report import report, show_pairing
 from mma_unet.cli.fuse_video import (
     VideoOptions,
     fuse_to_video,
@@ -30,12 +30,15 @@ from mma_unet.files import kind_of
 if TYPE_CHECKING:
     from mma_unet.data import Pair, Pairing
     from mma_unet.inference import Outcome, Task
+    from mma_unet.inference.placement import Placement
     from mma_unet.rivals import Rival
 
 IrRange = StrEnum("IrRange", ["auto", "full", "stretch"])
 Color = StrEnum("Color", ["luminance", "rgb"])
 Statistics = StrEnum("Statistics", ["exact", "reduced"])
 Engine = StrEnum("Engine", ["local", "ray"])
+Fit = StrEnum("Fit", ["resize"])
+Crop = StrEnum("Crop", ["vi", "common"])
 
 _input = partial(typer.Option, rich_help_panel="Input")
 _output = partial(typer.Option, rich_help_panel="Output")
@@ -86,9 +89,16 @@ def fuse(
     temperature: Annotated[
         bool, _input("--temperature", help="Tell the temperatures of IR files that give degrees.")
     ] = False,
+    align: Annotated[
+        str | None, _input(metavar="auto|RIG.json", help="Of two cameras: see mma-unet align.")
+    ] = None,
+    fit: Annotated[Fit | None, _input(help="Of the same view in other numbers of pixels.")] = None,
     out: Annotated[
         str, _output("--out", "-o", help="Fused image or video, or a folder for images.")
     ],
+    crop: Annotated[
+        Crop, _output(help="With --align: the frame of VI, or what both cameras see.")
+    ] = Crop.vi,
     gray: Annotated[bool, _output("--gray", help="Write the fused luminance only.")] = False,
     strip: Annotated[
         bool, _output("--strip", help="Leave out EXIF, ICC profile, dpi and GeoTIFF tags of VI.")
@@ -145,7 +155,7 @@ def fuse(
         str | None, _batch(help="Ray: auto or ADDRESS joins a cluster; default: start one.")
     ] = None,
 ) -> None:
-    """Fuse registered infrared and visible images or videos; size and bit depth of VI are kept.
+    """Fuse infrared and visible images or videos; size and bit depth of VI are kept.
 
     Folders and files may be fsspec URLs, e.g. s3://bucket/ir.
     What is done already is skipped, with whatever options it was done: --overwrite redoes it.
@@ -164,7 +174,7 @@ def fuse(
     reading: dict[str, Any] = {
         "device": device, "threads": threads, "gray": gray, "page": page, "strip": strip,
         "ir_range": _range(ir_range, range_from, ir), "ir_valid": valid, "ir_slot": slot,
-        "max_memory": max_memory,
+        "max_memory": max_memory, "align": _placement(align, fit, crop),
     }  # fmt: skip
     make_ours = partial(
         Fuser, model or DEFAULT_MODEL, runtime=runtime.value, precision=precision.value,
@@ -209,6 +219,15 @@ def fuse(
         pairing = single_files(places[0], recursive=recursive) if slot.single else find(*places)
         work = None if dry_run else start
         _fuse_images(*places, pairing, target, format_, work, step, temperature)
+
+
+def _placement(align: str | None, fit: Fit | None, crop: Crop) -> Placement:
+    """How IR comes onto the pixels of VI."""
+    from mma_unet.inference.placement import Placement
+
+    if align is not None and fit is not None:
+        raise InputError("give --align or --fit, not both: --align takes sizes that differ")
+    return Placement(align or (fit and fit.value), crop.value)
 
 
 def _range(word: IrRange, measured: str | None, ir: str) -> str | tuple[float, float]:
@@ -259,7 +278,7 @@ def _fuse_images(
     if len(tasks) == 1 and ir.is_file() and failures:
         raise InputError(failures[0])
     tell_notes(notes)
-    _report(counts, failures, len(tasks), time.monotonic() - start, tasks[0].target, out)
+    report(counts, failures, len(tasks), time.monotonic() - start, tasks[0].target, out)
 
 
 def _tasks(ir: Path, vi: Path, pairs: list[Pair], out: Path, format_: str | None) -> list[Task]:
@@ -281,17 +300,3 @@ def _tasks(ir: Path, vi: Path, pairs: list[Pair], out: Path, format_: str | None
     if out.exists() and out.resolve() in {folder.resolve() for folder in (ir, vi)}:
         raise InputError(f"{out} is a folder of source images: choose another for -o")
     return plan(pairs, out, suffix)
-
-
-def _report(
-    counts: dict[str, int], failures: list[str], total: int, seconds: float, first: Path, out: Path
-) -> None:
-    """The summary line, and at the end what could not be fused; exit code 1 if there is any."""
-    where = first if total == 1 else out
-    line = f"Fused {counts['fused']} of {total} pair{'s' * (total != 1)}"
-    if counts["fused"]:
-        line += f" in {seconds:.1f} s ({counts['fused'] / seconds:.1f} per second)"
-    if counts["skipped"]:
-        line += f", {counts['skipped']} done before (--overwrite fuses them again)"
-    say(f"{line} -> {where}")
-    list_failures(failures)

@@ -13,7 +13,7 @@ from mma_unet.cli.common import errors, say, warn
 if TYPE_CHECKING:
     from mma_unet.data import Pairing
 
-__all__ = ["list_failures", "show_pairing"]
+__all__ = ["list_failures", "report", "show_pairing"]
 
 
 def list_failures(failures: Sequence[str]) -> None:
@@ -31,3 +31,17 @@ def show_pairing(pairing: Pairing, targets: Sequence[Path]) -> None:
         say(f"{pair.ir} + {pair.vi} -> {target}")
     say(f"{len(pairing)} pair{'s' * (len(pairing) != 1)}; nothing was fused (--dry-run)")
     list_failures(pairing.reasons)
+
+
+def report(
+    counts: dict[str, int], failures: list[str], total: int, seconds: float, first: Path, out: Path
+) -> None:
+    """The summary line, and at the end what could not be fused; exit code 1 if there is any."""
+    where = first if total == 1 else out
+    line = f"Fused {counts['fused']} of {total} pair{'s' * (total != 1)}"
+    if counts["fused"]:
+        line += f" in {seconds:.1f} s ({counts['fused'] / seconds:.1f} per second)"
+    if counts["skipped"]:
+        line += f", {counts['skipped']} done before (--overwrite fuses them again)"
+    say(f"{line} -> {where}")
+    list_failures(failures)

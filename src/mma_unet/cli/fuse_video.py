@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -121,8 +121,9 @@ def fuse_to_video(
                     upload(local, target)
                     say(f"Copied to {target}")
         return
-    with _open_both(ir, vi, options.fps) as (ir_frames, vi_frames):
-        fuser = make_fuser()
+    with ExitStack() as stack:
+        ir_frames, vi_frames = stack.enter_context(_open_both(ir, vi, options.fps))
+        fuser = stack.enter_context(_aligned(make_fuser(), ir, vi, options))
         from_file = isinstance(vi_frames, VideoFile) and not vi_frames.live
         total = _expected(ir_frames, vi_frames, options.seconds)
         with progress_bar(shown=progress, unit="frames") as step:
@@ -185,6 +186,24 @@ def fuse_video_folders(
         except typer.Exit:
             failures.append(f"{target} is fused as far as both videos go")
     list_failures(failures)
+
+
+@contextmanager
+def _aligned(fuser: Engine, ir: str, vi: str, options: VideoOptions) -> Iterator[Engine]:
+    """The fuser; one that would align each frame aligns these videos once, over the whole clip."""
+    from mma_unet.inference.clip import rig_of_clip
+    from mma_unet.inference.placement import Placement
+
+    before = fuser.placement
+    if before.align == "auto":
+        with _open_both(ir, vi, options.fps) as (ir_frames, vi_frames):
+            rig = rig_of_clip(ir_frames, vi_frames)
+        say(f"Aligned by {len(rig.pairs)} frames, their edges agree by {rig.confidence:.2f}")
+        fuser.placement = Placement(rig, before.crop)
+    try:
+        yield fuser
+    finally:
+        fuser.placement = before
 
 
 def _is_pattern(source: str) -> bool:

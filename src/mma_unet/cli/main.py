@@ -15,6 +15,7 @@ import mma_unet
 from mma_unet.allocator import keep_large_blocks
 from mma_unet.cli import (
     ablate,
+    align,
     analyze_cka,
     analyze_features,
     asymmetry,
@@ -46,12 +47,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _analyze = typer.Typer(name="analyze", help="Look into metrics and networks.", no_args_is_help=True)
+_align = typer.Typer(
+    name="align", help="Align two cameras, once for all of their pairs.", no_args_is_help=True
+)
 _data = typer.Typer(
     name="data", help="List, download or render infrared/visible data sets.", no_args_is_help=True
 )
 for _group, _commands in (
     (app, (fuse.fuse, evaluate.evaluate, compare.compare, gallery.gallery, study.study)),
     (app, (train.train, ablate.ablate, models.models, export.export, bench.bench, demo.demo)),
+    (_align, (align.calibrate, align.check, align.points)),
     (_data, (data.list_, data.get, data.render)),
     (
         _analyze,
@@ -66,6 +71,7 @@ _rivals = typer.Typer(
 _rivals.callback(invoke_without_command=True)(rivals.rivals)
 _rivals.command("get", cls=Command)(rivals.get)
 app.add_typer(_rivals)
+app.add_typer(_align)
 app.add_typer(_data)
 app.add_typer(_analyze)
 

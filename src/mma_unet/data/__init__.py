@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from mma_unet.data.images import from_float, read_image, to_float, write_image
     from mma_unet.data.layouts import open_dataset, open_split
     from mma_unet.data.pairs import Pair, Pairing, find_pairs
-    from mma_unet.data.register import Transform, register
     from mma_unet.data.transforms import CenterCrop, PairedAugment
     from mma_unet.scene import Scene, render_scene, render_sequence
 
@@ -22,13 +21,11 @@ _HOMES = {
     "PairedImages": "datasets",
     "Pairing": "pairs",
     "Scene": "scene",
-    "Transform": "register",
     "find_pairs": "pairs",
     "from_float": "images",
     "open_dataset": "layouts",
     "open_split": "layouts",
     "read_image": "images",
-    "register": "register",
     "render_scene": "scene",
     "render_sequence": "scene",
     "to_float": "images",
@@ -42,13 +39,11 @@ __all__ = [
     "PairedImages",
     "Pairing",
     "Scene",
-    "Transform",
     "find_pairs",
     "from_float",
     "open_dataset",
     "open_split",
     "read_image",
-    "register",
     "render_scene",
     "render_sequence",
     "to_float",

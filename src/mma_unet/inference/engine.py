@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from mma_unet.data.ranges import IrRange, check_ir_range
-from mma_unet.errors import InputError
 from mma_unet.inference.ir_slot import PLAIN, IrSlot
 from mma_unet.inference.memory import parse_memory, reading_budget
+from mma_unet.inference.placement import Align, Placement
 from mma_unet.inference.runtimes.choose import choose_device
 from mma_unet.inference.sources import (
     Fused,
@@ -44,12 +44,14 @@ class Engine(ABC):
         page: int | None = None,
         strip: bool = False,
         ir_slot: IrSlot = PLAIN,
+        align: Align = None,
     ) -> None:
         check_ir_range(ir_range)
         self.device = choose_device(device)
         self.valid = None if ir_valid is None else valid_pixels(ir_valid)
         self.max_memory = None if max_memory is None else parse_memory(max_memory)
         self.ir_range, self.page, self.strip, self.ir_slot = ir_range, page, strip, ir_slot
+        self.placement = align if isinstance(align, Placement) else Placement(align)
 
     def __call__(self, ir: Image, vi: Image, *, ir_valid: Image | None = None) -> Fused:
         """Fuse one pair.
@@ -58,8 +60,8 @@ class Engine(ABC):
             ir: A path, an array `(H, W)` or `(H, W, 3)`, a tensor `(H, W)` or `(C, H, W)`, or an
                 image of Pillow; of any real type. A palette is looked up and alpha dropped, as in
                 files; color is reduced to luminance.
-            vi: The same, of the same height and width; `uint8`, `uint16` or floats in [0, 1]; or
-                `ir` again, if the file holds both.
+            vi: The same, of the same height and width unless `align` is given; `uint8`, `uint16` or
+                floats in [0, 1]; or `ir` again, if the file holds both.
             ir_valid: The mask for this pair instead of that of all.
 
         Returns:
@@ -83,7 +85,7 @@ class Engine(ABC):
         reader = partial(
             _read_pair, ir_range=self.ir_range, valid=mask, page=self.page, limit=limit
         )
-        return self.ir_slot.read(ir, vi, reader)
+        return self.placement(*self.ir_slot.read(ir, vi, reader))
 
     @abstractmethod
     def expect(self, pairs: int) -> None:
@@ -109,14 +111,9 @@ def _read_pair(
     `names` are for images that are no files.
 
     Raises:
-        InputError: What `read_infrared_source` and `read_source` raise, or the two differ in height
-            or width.
+        InputError: What `read_infrared_source` and `read_source` raise.
     """
     infrared = read_infrared_source(
         ir, names[0], ir_range=ir_range, valid=valid, page=page, max_bytes=limit()
     )
-    pair = infrared, read_source(vi, names[1], page=page, max_bytes=limit())
-    if pair[0].size != pair[1].size:
-        sizes = " and ".join(f"{one.name} is {one.size[1]}x{one.size[0]}" for one in pair)
-        raise InputError(f"{sizes} pixels: register or resize them to one size")
-    return pair
+    return infrared, read_source(vi, names[1], page=page, max_bytes=limit())

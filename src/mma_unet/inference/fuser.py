@@ -19,6 +19,7 @@ from mma_unet.inference.engine import Engine
 from mma_unet.inference.grid import Window, least_tile, peak_bytes, tile_pixels
 from mma_unet.inference.ir_slot import PLAIN, IrSlot
 from mma_unet.inference.memory import memory_budget
+from mma_unet.inference.placement import Align
 from mma_unet.inference.runtimes import choose
 from mma_unet.inference.runtimes.base import Runtime
 from mma_unet.inference.runtimes.exported import Exported, is_exported, read_exported
@@ -59,6 +60,8 @@ class Fuser(Engine):
         page: Which page of TIFF files, from 1 on; the first by default.
         strip: Leave EXIF, ICC profile, dpi and GeoTIFF tags of VI out of the files of `fuse_files`.
         ir_slot: How IR images are to be understood: their channel, palette or polarity.
+        align: For cameras that are not aligned: `"auto"`, a rig or its file, `"resize"`, or a
+            `Placement`, which says more of it (docs/alignment.md).
 
     Attributes:
         on_tile: Called with the tiles done and the tiles in all while one image is fused in tiles.
@@ -91,10 +94,11 @@ class Fuser(Engine):
         page: int | None = None,
         strip: bool = False,
         ir_slot: IrSlot = PLAIN,
+        align: Align = None,
     ) -> None:
         super().__init__(
             device, ir_range=ir_range, ir_valid=ir_valid, max_memory=max_memory, page=page,
-            strip=strip, ir_slot=ir_slot,
+            strip=strip, ir_slot=ir_slot, align=align,
         )  # fmt: skip
         self._model: MMAUNet | Exported
         if isinstance(model, MMAUNet):

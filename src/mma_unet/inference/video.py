@@ -210,15 +210,10 @@ class _Job:
         """Time and pixels of each fused frame."""
         sources: list[tuple[Source, Source]] = []
         for ir, vi in batch:
-            if ir.pixels.shape[:2] != vi.pixels.shape[:2]:
-                (ih, iw), (vh, vw) = ir.pixels.shape[:2], vi.pixels.shape[:2]
-                raise InputError(
-                    f"{self.ir.name} is {iw}x{ih} and {self.vi.name} is {vw}x{vh} pixels: "
-                    "register or resize them to one size"
-                )
             # a visible image in floats gives a fused one in floats
             visible = vi.pixels if self.steadier is None else vi.pixels / np.float32(255)
-            sources.append((self._infrared(ir), read_source(visible, self.vi.name)))
+            source = read_source(visible, self.vi.name)
+            sources.append(self.fuser.placement(self._infrared(ir), source))
         results: list[Any] = self.fuser.fuse_sources(sources)
         for (_, vi), result in zip(batch, results, strict=True):
             fused = self.steadier.steady(result) if self.steadier is not None else result
