@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import maximum_filter, uniform_filter
+from scipy.ndimage import grey_opening, maximum_filter, uniform_filter
 
 from mma_unet.losses import FusionLoss, FusionLossConfig, SceneTerms, blindness
 
@@ -44,6 +44,12 @@ def slope(x: np.ndarray) -> np.ndarray:
     across = smooth[1:-1, 2:] - smooth[1:-1, :-2]
     down = smooth[2:, 1:-1] - smooth[:-2, 1:-1]
     return np.hypot(across, down) / 2
+
+
+def hot_by_hand(ir: np.ndarray) -> np.ndarray:
+    fine = box(ir, 3)
+    spots = ramp(fine - grey_opening(fine, 7, mode="nearest"), 0.06, 0.08)
+    return np.maximum(ramp(ir - box(ir, 63), 0, 0.15), spots)
 
 
 def blind_by_hand(ir: np.ndarray, vi: np.ndarray) -> np.ndarray:
@@ -126,12 +132,41 @@ def test_base_measures_what_is_coarse() -> None:
 def test_target_asks_for_the_brighter_source_where_ir_is_hot() -> None:
     ir, vi = person(0.9, 0.1), flat(0.3)
     terms = SceneTerms(ir, vi)
-    assert terms.target(torch.maximum(ir, vi)).item() == 0
-    share = 16 * 8 / 96**2
-    assert terms.target(vi).item() == pytest.approx(share * 0.6, rel=1e-4)
-    assert terms.target(ir).item() == pytest.approx(0, abs=1e-6)  # what is cold is not asked for
+    assert terms.target(torch.maximum(ir, vi)).item() == pytest.approx(0, abs=1e-6)
+    assert terms.target(vi).item() == pytest.approx(0.6 * 128 / (128 + 0.01 * 96**2), rel=0.03)
+    assert terms.target(ir).item() < 0.005  # what is cold is not asked for
     lamp = SceneTerms(ir, person(1.0, 0.3))
-    assert lamp.target(ir).item() == pytest.approx(share * 0.1, rel=1e-3)
+    assert lamp.target(ir).item() == pytest.approx(lamp.target(vi).item() / 7, rel=0.1)
+    small = flat(0.1)
+    small[..., 47:50, 47:50] = 0.9  # few pixels weigh nearly as much as many
+    assert SceneTerms(small, vi).target(vi).item() > 0.1 * terms.target(vi).item()
+
+
+def test_a_small_spot_is_hot_on_a_warm_wall() -> None:
+    def hottest(rise: float, side: int) -> float:
+        wall = flat(0.7)
+        wall[..., 48 : 48 + side, 48 : 48 + side] += rise
+        return SceneTerms(wall, flat(0.5)).hot[..., 48 : 48 + side, 48 : 48 + side].max().item()
+
+    assert hottest(0.14, 3) == pytest.approx(1, abs=0.01)
+    assert hottest(0.06, 3) < 0.4  # by its mean over 63 pixels alone
+    assert hottest(0.10, 3) == pytest.approx((0.10 - 0.06) / 0.08, abs=0.2)
+
+
+def test_hot_targets_stand_out_of_the_base_as_far_as_asked() -> None:
+    ir, vi = person(0.5, 0.1), flat(0.38)
+    middle = (..., 48, 48)
+    assert SceneTerms(ir, vi).bright[middle].item() == pytest.approx(0.5)
+    for stand, bright in ((0.5, 0.58), (1.0, 0.78)):
+        terms = SceneTerms(ir, vi, stand=stand)
+        assert terms.bright[middle].item() == pytest.approx(bright, abs=1e-3)
+        assert terms.scene[middle].item() == pytest.approx(bright, abs=1e-3)
+        assert terms.scene[..., 48, 60].item() == pytest.approx(0.38, abs=1e-6)
+    bright = SceneTerms(ir, 0.85 + checks(0.1), stand=1.0).bright
+    assert bright.max().item() == 1  # no brighter than white
+    dark = person(0.2, 0.8)  # dark clothes before a bright wall
+    for stand, bright in ((0.0, 0.5), (0.5, 1.0)):
+        assert SceneTerms(ir, dark, stand=stand).bright[middle].item() == pytest.approx(bright)
 
 
 def test_strokes_of_vi_count_bright_or_dark_but_not_in_hot_places() -> None:
@@ -160,10 +195,28 @@ def test_strokes_are_their_formula(pair: tuple[torch.Tensor, torch.Tensor]) -> N
     fused = (ir + vi) / 2
     wanted = np.clip(box(vi, 3) - box(vi, 15), -0.3, 0.3)
     kept = (box(fused, 3) - box(fused, 15)) * np.sign(wanted)
-    weight = ramp(abs(wanted), 0.05, 0.15) * (1 - ramp(ir - box(ir, 63), 0, 0.15))
+    weight = ramp(abs(wanted), 0.05, 0.15) * (1 - hot_by_hand(ir))
     lost = (weight * np.maximum(abs(wanted) - kept, 0)).sum()
     ours = SceneTerms(*pair).strokes(torch.from_numpy(fused)[None, None]).item()
     assert ours == pytest.approx(lost / (weight.sum() + 0.01 * weight.size), rel=1e-9)
+
+
+def test_bright_is_its_formula(pair: tuple[torch.Tensor, torch.Tensor]) -> None:
+    ir, vi = (x[0, 0].numpy() for x in pair)
+    hot = hot_by_hand(ir)
+    base = vi + 0.3 * np.maximum(ir - vi, 0)
+    base -= 0.6 * blind_by_hand(ir, vi) * np.maximum(vi - ir, 0)
+
+    def around(x: np.ndarray) -> np.ndarray:
+        return box(x * (1 - hot), 31) / np.maximum(box(1 - hot, 31), 1e-3)
+
+    above = 0.6 * (ir - around(ir)) + around(base)
+    terms = SceneTerms(*pair, lift=0.3, stand=0.6)
+    bright = np.clip(np.maximum(np.maximum(ir, vi), above), None, 1)
+    scene = base + hot * np.maximum(np.minimum(np.maximum(ir, above), 1) - base, 0)
+    np.testing.assert_allclose(terms.hot[0, 0].numpy(), hot, atol=1e-9)
+    np.testing.assert_allclose(terms.bright[0, 0].numpy(), bright, atol=1e-9)
+    np.testing.assert_allclose(terms.scene[0, 0].numpy(), scene, atol=1e-9)
 
 
 def test_grain_is_what_neither_vi_nor_an_edge_of_ir_explains() -> None:
@@ -192,9 +245,9 @@ def test_the_loss_adds_the_terms_with_their_weights(
     ir, vi = pair
     fused = (ir + vi) / 2 + checks(0.03)
     weights = {"base": 2.0, "target": 3.0, "strokes": 5.0, "grain": 7.0}
-    config = FusionLossConfig(mse=0, alpha=0, beta=0, lift=0.3, sink=0.2, **weights)
-    terms = FusionLoss(config)(fused, ir, vi)
-    scene = SceneTerms(ir, vi, lift=0.3, sink=0.2)
+    style = {"lift": 0.3, "sink": 0.2, "stand": 0.7}
+    terms = FusionLoss(FusionLossConfig(mse=0, alpha=0, beta=0, **style, **weights))(fused, ir, vi)
+    scene = SceneTerms(ir, vi, **style)
     assert set(terms) == {"loss", *weights}
     for name in weights:
         assert terms[name].item() == getattr(scene, name)(fused).item() > 0
@@ -204,7 +257,9 @@ def test_the_loss_adds_the_terms_with_their_weights(
     assert set(alone) == {"loss", "grain"}
 
 
-@pytest.mark.parametrize("change", [{"lift": 1.1}, {"lift": -0.1}, {"sink": 0.7}, {"sink": -0.1}])
+@pytest.mark.parametrize(
+    "change", [{"lift": 1.1}, {"lift": -0.1}, {"sink": 0.7}, {"sink": -0.1}, {"stand": 2}]
+)
 def test_styles_out_of_range_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"must be in 0\.\."):
         FusionLossConfig(**change)

@@ -37,6 +37,7 @@ class FusionLossConfig:
         grain: Weight of `SceneTerms.grain`.
         lift: How far the base rises towards a warmer IR image, 0 to 1; see `SceneTerms`.
         sink: How far it falls towards a colder one, 0 to 0.6.
+        stand: Share of their contrast in IR with which hot targets stand out, 0 to 1.
         saliency: Weight of `saliency_loss`.
         legibility: Weight of `legibility_loss`.
         pyramid: Weight of `pyramid_loss`; luminance only.
@@ -55,6 +56,7 @@ class FusionLossConfig:
     grain: float = 0.0
     lift: float = 0.5
     sink: float = 0.0
+    stand: float = 0.0
     saliency: float = 0.0
     legibility: float = 0.0
     pyramid: float = 0.0
@@ -65,6 +67,8 @@ class FusionLossConfig:
             raise ValueError(f"lift must be in 0..1, not {self.lift}")
         if not 0 <= self.sink <= 0.6:
             raise ValueError(f"sink must be in 0..0.6, not {self.sink}")
+        if not 0 <= self.stand <= 1:
+            raise ValueError(f"stand must be in 0..1, not {self.stand}")
         if self.ssim not in ("one_minus", "dssim"):
             raise ValueError(f"ssim must be 'one_minus' or 'dssim', not {self.ssim!r}")
         if self.gradient not in ("squared", "l1", "l1_squared"):
@@ -104,7 +108,7 @@ class FusionLoss(nn.Module):
             squared = config.gradient == "l1_squared"
             terms["gradient"] = gradient.square() if squared else gradient
         if any(getattr(config, name) for name in _SCENE):
-            scene = SceneTerms(ir, vi, lift=config.lift, sink=config.sink)
+            scene = SceneTerms(ir, vi, lift=config.lift, sink=config.sink, stand=config.stand)
             terms |= {name: getattr(scene, name)(fused) for name in _SCENE if getattr(config, name)}
         if config.saliency:
             terms["saliency"] = saliency_loss(fused, ir, vi)

@@ -10,7 +10,7 @@ from kornia.filters import spatial_gradient
 from torch import Tensor
 from torch.nn.functional import relu
 
-from mma_unet.losses.scene import box_mean
+from mma_unet.losses.scene import box_mean, mean_over, stroke_contrast
 from mma_unet.pyramid import pyramid_fusion
 
 __all__ = ["legibility_loss", "pyramid_loss", "saliency_loss"]
@@ -30,30 +30,23 @@ def saliency_loss(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:
         vi: Visible image of the same shape.
     """
     salience = ((ir - box_mean(ir, 63)) / 0.2).clamp(0, 1)
-    distance = salience * (fused - torch.maximum(ir, vi)).abs()
-    return distance.sum() / (salience.sum() + 0.01 * salience.numel())
+    return mean_over((fused - torch.maximum(ir, vi)).abs(), salience)
 
 
 def legibility_loss(fused: Tensor, vi: Tensor) -> Tensor:
     """Contrast that bright strokes of the VI image lose: lane text, signs; a scalar in [0, 0.3].
 
     Not in the paper: where both sources have detail the metrics reward the stronger one, and a
-    heat pattern wipes out writing. A stroke is what exceeds a box of 15 pixels, after one of 3
-    that averages noise out; from 0.05 on, in full from 0.2; contrast beyond 0.3 is not asked for,
-    so that lamps need not burn out. The mean is over strokes.
+    heat pattern wipes out writing. A stroke counts from a `stroke_contrast` of 0.05 on, in full
+    from 0.2; contrast beyond 0.3 is not asked for, so that lamps need not burn out.
 
     Args:
         fused: Fused image, `(B, C, H, W)`.
         vi: Visible image of the same shape.
     """
-
-    def contrast(image: Tensor) -> Tensor:
-        return box_mean(image, 3) - box_mean(image, 15)
-
-    wanted = contrast(vi).clamp(max=0.3)
+    wanted = stroke_contrast(vi).clamp(max=0.3)
     stroke = ((wanted - 0.05) / 0.15).clamp(0, 1)
-    lost = stroke * relu(wanted - contrast(fused))
-    return lost.sum() / (stroke.sum() + 0.01 * stroke.numel())
+    return mean_over(relu(wanted - stroke_contrast(fused)), stroke)
 
 
 def pyramid_loss(fused: Tensor, ir: Tensor, vi: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["SceneTerms", "blindness", "box_mean"]
+__all__ = ["SceneTerms", "blindness", "box_mean", "mean_over", "stroke_contrast"]
 
 
 def box_mean(image: Tensor, side: int) -> Tensor:
@@ -28,6 +28,19 @@ def box_mean(image: Tensor, side: int) -> Tensor:
     return image
 
 
+def stroke_contrast(image: Tensor) -> Tensor:
+    """How far thin strokes stand out of their surroundings, in the units of `image`.
+
+    Paint, lettering, wires: a mean over 3 pixels, which averages noise out, less one over 15.
+    """
+    return box_mean(image, 3) - box_mean(image, 15)
+
+
+def mean_over(value: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean, a scalar: a few weighty pixels count as much as many, but none counts 0."""
+    return (weight * value).sum() / (weight.sum() + 0.01 * weight.numel())
+
+
 def _ramp(value: Tensor, start: float, width: float) -> Tensor:
     """0 up to `start`, 1 from `start + width` on, straight between."""
     return ((value - start) / width).clamp(0, 1)
@@ -36,6 +49,13 @@ def _ramp(value: Tensor, start: float, width: float) -> Tensor:
 def _deviation(image: Tensor, side: int) -> Tensor:
     mean = box_mean(image, side)
     return (box_mean(image.square(), side) - mean.square()).clamp(min=0).sqrt()
+
+
+def _opening(image: Tensor, side: int) -> Tensor:
+    """Brightest of the darkest over `side` pixels: what is smaller and bright is gone."""
+    half = side // 2
+    low = -F.max_pool2d(-image, side, stride=1, padding=half)
+    return F.max_pool2d(low, side, stride=1, padding=half)
 
 
 def _slope(image: Tensor) -> Tensor:
@@ -83,23 +103,41 @@ class SceneTerms:
         vi: Visible image, the same shape and range.
         lift: How far the base rises where IR is warmer than VI, 0 to 1; hot targets rise in full.
         sink: How far it falls where IR is colder, 0 to 0.6; by 0.6 where VI is blind.
+        stand: Share of the contrast in IR with which hot targets stand out of the base, up to 1;
+            0 asks for the brighter source alone, even where the base round it is brighter still.
 
     Attributes:
-        hot: How far IR stands out of its surroundings, 0 to 1, in full from 0.15 on.
+        hot: How far IR stands out of its surroundings, 0 to 1: in full when it exceeds their mean
+            over 63 pixels by 0.15, or an opening over 7 pixels by 0.14 (small spots).
         blind: See `blindness`.
+        bright: What hot targets should be: the brighter source, or the base round them with
+            `stand` of their contrast in IR on top, whichever is brighter.
         scene: The base that is wanted: VI, raised where IR is warmer and, where VI is blind,
             lowered where IR is colder, so that what is hot has something to stand out from.
     """
 
-    def __init__(self, ir: Tensor, vi: Tensor, *, lift: float = 0.5, sink: float = 0.0) -> None:
+    def __init__(
+        self, ir: Tensor, vi: Tensor, *, lift: float = 0.5, sink: float = 0.0, stand: float = 0.0
+    ) -> None:
         with torch.no_grad():
             self.ir, self.vi = ir, vi
-            self.hot = _ramp(ir - box_mean(ir, 63), 0.0, 0.15)
+            fine = box_mean(ir, 3)
+            spots = _ramp(fine - _opening(fine, 7), 0.06, 0.08)
+            self.hot = torch.maximum(_ramp(ir - box_mean(ir, 63), 0.0, 0.15), spots)
             self.blind = blindness(ir, vi)
             warmer, colder = F.relu(ir - vi), F.relu(vi - ir)
-            rise = lift + (1 - lift) * self.hot
             fall = sink + (0.6 - sink) * self.blind
-            self.scene = vi + rise * warmer - fall * colder
+            base = vi + lift * warmer - fall * colder
+            above = ir
+            if stand:
+                above = stand * (ir - self._around(ir)) + self._around(base)
+            self.bright = torch.maximum(torch.maximum(ir, vi), above).clamp(max=1)
+            self.scene = base + self.hot * (torch.maximum(ir, above).clamp(max=1) - base).relu()
+
+    def _around(self, image: Tensor) -> Tensor:
+        """Mean of what is not hot within 31 pixels."""
+        cold = 1 - self.hot
+        return box_mean(image * cold, 31) / box_mean(cold, 31).clamp(min=1e-3)
 
     def base(self, fused: Tensor) -> Tensor:
         """Mean absolute distance from `scene` of what is coarser than 9 and than 15 pixels."""
@@ -107,20 +145,18 @@ class SceneTerms:
         return (box_mean(apart, 9).abs().mean() + box_mean(apart, 15).abs().mean()) / 2
 
     def target(self, fused: Tensor) -> Tensor:
-        """Mean distance from the brighter source, weighed by `hot`."""
-        return (self.hot * (fused - torch.maximum(self.ir, self.vi)).abs()).mean()
+        """Mean distance from `bright` over hot pixels, so that few weigh as much as many."""
+        return mean_over((fused - self.bright).abs(), self.hot)
 
     def strokes(self, fused: Tensor) -> Tensor:
         """Contrast lost by thin bright or dark strokes of VI outside hot targets, 0 to 0.3.
 
-        Paint, lettering, wires: what differs from a mean over 15 pixels after one over 3, from
-        0.05 on, in full from 0.2. The mean is over strokes, so that few weigh as much as many.
+        A stroke counts from a contrast of 0.05 on, in full from 0.2.
         """
-        wanted = (box_mean(self.vi, 3) - box_mean(self.vi, 15)).clamp(-0.3, 0.3)
-        kept = (box_mean(fused, 3) - box_mean(fused, 15)) * wanted.sign()
+        wanted = stroke_contrast(self.vi).clamp(-0.3, 0.3)
+        kept = stroke_contrast(fused) * wanted.sign()
         stroke = _ramp(wanted.abs(), 0.05, 0.15) * (1 - self.hot)
-        lost = stroke * F.relu(wanted.abs() - kept)
-        return lost.sum() / (stroke.sum() + 0.01 * stroke.numel())
+        return mean_over(F.relu(wanted.abs() - kept), stroke)
 
     def grain(self, fused: Tensor) -> Tensor:
         """Fine noise that the fused image has and VI has not, where VI is flat and IR has no edge.
