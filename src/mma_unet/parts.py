@@ -13,11 +13,12 @@ import re
 import secrets
 import shutil
 from pathlib import Path
+from typing import Any
 
-try:
+fcntl: Any = None
+"""None on Windows, where an open file cannot be removed: that is its lock."""
+with contextlib.suppress(ImportError):
     import fcntl
-except ImportError:  # Windows, where an open file cannot be removed: that is its lock
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Part", "part_beside", "part_mark", "remove_dead", "sweep"]
 

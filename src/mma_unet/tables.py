@@ -76,8 +76,9 @@ def write_table(
             for cell in row
         ]
         # A carriage return alone is quoted from Python 3.13 on only.
-        quoting = csv.QUOTE_ALL if any("\r" in str(cell) for cell in cells) else csv.QUOTE_MINIMAL
-        csv.writer(buffer, lineterminator="\n", quoting=quoting).writerow(cells)
+        odd = any("\r" in str(cell) for cell in cells)
+        quoted = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        (quoted if odd else csv.writer(buffer, lineterminator="\n")).writerow(cells)
     write_text(path, buffer.getvalue(), errors="surrogateescape")
 
 

@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from reprlib import repr as _brief
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -147,8 +147,10 @@ def _build(cls: type[Any], values: Any, where: str, default: Any = None) -> Any:
 def _typed(value: Any, hint: Any, where: str) -> Any:
     """`value` as the annotation `hint` asks for it, or an error that says what to give."""
     origin, options = get_origin(hint), get_args(hint)
-    if isinstance(value, hint if isinstance(hint, type) and origin is None else ()):
-        sound = math.isfinite(value) if hint is float else hint is not str or "\0" not in value
+    plain = hint if isinstance(hint, type) and origin is None else ()
+    if isinstance(value, plain):
+        sound = not (hint is float and not math.isfinite(cast(float, value)))
+        sound &= not (hint is str and "\0" in cast(str, value))
         if sound and isinstance(value, bool) == (hint is bool):
             return value
     elif is_dataclass(hint) and isinstance(hint, type):
