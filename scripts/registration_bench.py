@@ -8,7 +8,7 @@ share one such motion and are calibrated together; `points` are 8 points of a pe
 pixels off; `mismatched` pairs IR with the VI of another scene, and all of them must be
 refused (real scenes only: rendered streets have one vanishing point, and different ones do align).
 
-    python scripts/registration_bench.py ../shared/data --seed 7 --out results/registration.csv
+    python scripts/registration_bench.py ../shared/data --seed 9 --out results/registration.csv
 
 A run that is interrupted goes on where it was. Without a seed held back, tune on other pairs.
 """
@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path, help="folder of roadscene/")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--rendered", type=int, default=16, help="rendered scenes")
     parser.add_argument("--mismatched", type=int, default=200)
     parser.add_argument("--ways", nargs="*", default=[])
