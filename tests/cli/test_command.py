@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from mma_unet.cli import common, export, fuse, progress
 from mma_unet.cli.main import app
+from mma_unet.data.ranges import IR_RANGES
 from mma_unet.errors import InputError
 from mma_unet.inference.runtimes import PRECISIONS, RUNTIMES
-from mma_unet.inference.sources import IR_RANGES
 from mma_unet.inference.tiling import STATISTICS
 from tests.command import mma_unet
 from tests.conftest import make_pairs
