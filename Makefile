@@ -4,12 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test quick check lint imports types weights clean
+.PHONY: demo test test-all quick check lint imports types weights clean
 
 demo: $(VENV)/.core  ## Fuse the bundled scene and show where the result is
 	$(BIN)/mma-unet demo --out demo
 
-test: $(VENV)/.dev  ## Run the test suite
+test: $(VENV)/.dev  ## Run the test suite, but for what is marked slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow" $(PYTEST)
+
+test-all: $(VENV)/.dev  ## Run all of it: before a release
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(PYTEST)
 
 # What is fast and what most changes touch; slow tests and other rooms are for `make test`.

@@ -14,6 +14,7 @@ import yaml
 
 from tests.conftest import make_pairs
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 
 _RUN = """

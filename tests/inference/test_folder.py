@@ -115,10 +115,12 @@ def test_nothing_is_converted_where_all_is_done(weights: Path, tmp_path: Path) -
 
 def test_the_result_keeps_what_the_photograph_carries(weights: Path, tmp_path: Path) -> None:
     ir, vi = tmp_path / "ir" / "a.png", tmp_path / "vi" / "a.png"
-    alpha = np.arange(40 * 56, dtype=np.uint8).reshape(40, 56)
+    gray = np.arange(40 * 56, dtype=np.uint8).reshape(40, 56)
+    alpha = np.full_like(gray, 255)  # a cut-out with a soft edge
+    alpha[:, :20], alpha[:, 20:40] = 0, np.arange(0, 240, 12)
     exif = pack_block({306: Entry(2, 20, b"2024:05:06 07:08:09\0")}, {})
-    write_image(ir, alpha)
-    color = np.repeat(alpha[..., None], 3, axis=2)
+    write_image(ir, gray)
+    color = np.repeat(gray[..., None], 3, axis=2)
     write_image(vi, color, alpha=alpha, metadata=Metadata(exif=exif, dpi=(300, 300)))
     for strip in (False, True):
         fuser = Fuser(weights, device="cpu", strip=strip)

@@ -81,6 +81,7 @@ def locally(weights: Path, tasks: Sequence[Task], out: Path) -> dict[str, bytes]
     return content(out)
 
 
+@pytest.mark.slow
 def test_one_of_two_workers_is_killed_midway(
     tmp_path: Path, weights: Path, two_workers: Share
 ) -> None:
@@ -104,6 +105,7 @@ def test_one_of_two_workers_is_killed_midway(
     assert content(tmp_path / "out") == locally(weights, tasks, tmp_path / "twin")
 
 
+@pytest.mark.slow
 def test_pairs_that_fail_raise_or_kill_do_not_stop_the_rest(
     tmp_path: Path, weights: Path, two_workers: Share
 ) -> None:
@@ -205,6 +207,7 @@ def test_ctrl_c_leaves_no_process_and_a_rerun_goes_on(tmp_path: Path, weights: P
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+@pytest.mark.slow
 def test_a_running_cluster_is_joined_and_left_alone(
     tmp_path: Path, weights: Path, two_workers: Share
 ) -> None:
