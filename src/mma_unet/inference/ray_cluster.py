@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from mma_unet.errors import InputError
 from mma_unet.machine import cores
@@ -117,14 +118,15 @@ def _start(cpus: int, attempts: int = 2) -> None:
 
     for attempt in range(attempts):
         try:
-            ray.init(
-                "local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE,
-                configure_logging=False,
-                log_to_driver=False,
-            )
+            with _no_usage_process():
+                ray.init(
+                    "local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    object_store_memory=_OBJECT_STORE,
+                    configure_logging=False,
+                    log_to_driver=False,
+                )
             return
         except Exception as error:  # Ray raises bare exceptions here
             ray.shutdown()
@@ -134,6 +136,23 @@ def _start(cpus: int, attempts: int = 2) -> None:
                     f"Ray does not start on this machine ({reason}): try again when it is less "
                     "busy, or use --engine local"
                 ) from error
+
+
+@contextmanager
+def _no_usage_process() -> Iterator[None]:
+    """Start Ray without the process that is left of its dashboard when that is off.
+
+    All it does is to report usage, and though that is off too, it asks the metadata addresses of
+    three clouds where it is, one of them by name.
+    """
+    from ray._private import services
+
+    start: Any = services.start_api_server
+    services.start_api_server = lambda *_, **__: (None, None)
+    try:
+        yield
+    finally:
+        services.start_api_server = start
 
 
 def _knock(address: str) -> None:
