@@ -265,7 +265,7 @@ def _fuse_images(
 
     def on_tile(tile: int, tiles: int) -> None:
         done = sum(counts.values()) + min(tile / tiles, 0.999)
-        step(f"Fusing, tile {tile} of {tiles}", done, len(tasks))
+        step(f"Fusing, part {tile} of {tiles}", done, len(tasks))
 
     for outcome in engine(tasks, on_tile):
         counts[outcome.status] += 1

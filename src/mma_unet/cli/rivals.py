@@ -52,7 +52,7 @@ def get(
 ) -> None:
     """Show the card of a method and where its weights are; check and keep a file of them."""
     from mma_unet.rivals import RIVALS, find_card
-    from mma_unet.rivals.checkpoint import digest, find_weights, keep, load_into
+    from mma_unet.rivals.checkpoint import digest, find_weights, keep, load_network
 
     card = find_card(name)
     if weights is None:
@@ -63,7 +63,7 @@ def get(
     if not card.parameters:
         raise InputError(f"{card.name} has no parameters: leave {weights} out")
     path = find_weights(card, weights)
-    load_into(card.network(), path, card, RIVALS)
+    load_network(card, path, RIVALS)
     found = digest(path)
     if found in card.digests:
         say(f"{path}: the official weights of {card.title}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -34,7 +35,7 @@ def count_macs(model: MMAUNet, height: int, width: int) -> int:
     return count_module_macs(shadow, image, image)
 
 
-def count_module_macs(module: nn.Module, *inputs: Tensor) -> int:
+def count_module_macs(module: Callable[..., Tensor], *inputs: Tensor) -> int:
     """Multiply-accumulates of `module(*inputs)`; on the meta device at no cost."""
     counter: Any = FlopCounterMode(display=False)
     with counter, torch.no_grad():

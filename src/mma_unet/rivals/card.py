@@ -61,7 +61,7 @@ class Card:
         with torch.device("meta"):
             network = self.network().eval()
             image = network.prepare(torch.zeros(1, 1, height, width))
-        return count_module_macs(network, image, image)
+        return network.passes * count_module_macs(network.once, image, image)
 
     def lines(self) -> list[tuple[str, str]]:
         """What to show: headings and texts, those without a text left out."""

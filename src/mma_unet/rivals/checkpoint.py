@@ -19,6 +19,7 @@ from mma_unet.errors import InputError
 from mma_unet.files import check_target, replacing
 from mma_unet.machine import cache_folder
 from mma_unet.rivals.card import Card
+from mma_unet.rivals.network import RivalNetwork
 
 __all__ = [
     "digest",
@@ -26,7 +27,7 @@ __all__ = [
     "fits",
     "keep",
     "kept_weights",
-    "load_into",
+    "load_network",
     "read_checkpoint",
     "weights_folder",
 ]
@@ -133,22 +134,23 @@ def _flat(content: Mapping[object, object], before: str) -> Iterator[tuple[str, 
             yield from _flat(value, f"{before}{name}.")
 
 
-def load_into(network: nn.Module, path: Path, card: Card, others: Mapping[str, Card]) -> None:
-    """Fill a network with a checkpoint of it.
+def load_network(card: Card, path: Path, others: Mapping[str, Card]) -> RivalNetwork:
+    """The network of a method, filled with a checkpoint.
 
     Parts of the file that belong to no part of the network (an optimizer's state, a
     discriminator) are passed over.
 
     Args:
-        network: `card.network()`, or one like it.
-        path: The file.
         card: The method.
+        path: The file.
         others: All methods, to name the one that the file belongs to.
 
     Raises:
         InputError: The file cannot be read or does not fit.
     """
     tensors = read_checkpoint(path)
+    with torch.device("meta"):
+        network = card.network()
     trouble = fits(network, tensors)
     if trouble:
         for other in others.values():
@@ -158,8 +160,12 @@ def load_into(network: nn.Module, path: Path, card: Card, others: Mapping[str, C
                     f"{other.name}, or give another file"
                 )
         raise InputError(f"{path}: does not fit {card.title} ({trouble}); from: {card.weights}")
-    wanted = network.state_dict()
-    network.load_state_dict({key: tensors.get(key, value) for key, value in wanted.items()})
+    state = {
+        key: tensors.get(key, torch.zeros(value.shape)).to(value.dtype)  # a counter may be missing
+        for key, value in network.state_dict().items()
+    }
+    network.load_state_dict(state, assign=True)  # what is filled need not be made first
+    return network
 
 
 def _misfit(card: Card, tensors: Mapping[str, Tensor]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -22,6 +23,8 @@ class RivalNetwork(nn.Module):
         least: Smallest height and width that it takes.
         truncates: Whether 8-bit results are cut off, not rounded.
         by_image: Whether batch norm uses the statistics of the image instead of the stored ones.
+        passes: How often `once` is run for a pair.
+        on_pass: Called with the passes done and those in all, by a network of many.
     """
 
     radius: ClassVar[int | None] = None
@@ -29,6 +32,11 @@ class RivalNetwork(nn.Module):
     least: ClassVar[int] = 1
     truncates: ClassVar[bool] = False
     by_image: ClassVar[bool] = False
+    passes: ClassVar[int] = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_pass: Callable[[int, int], None] = lambda *_: None
 
     def forward(self, ir: Tensor, vi: Tensor) -> Tensor:
         """The network.
@@ -41,6 +49,10 @@ class RivalNetwork(nn.Module):
             The fused batch `(B, 1, H, W)`, before `finish`.
         """
         raise NotImplementedError
+
+    def once(self, ir: Tensor, vi: Tensor) -> Tensor:
+        """One of the `passes`, for what they cost; takes what `forward` takes."""
+        return self(ir, vi)  # type: ignore[no-any-return]
 
     def prepare(self, image: Tensor) -> Tensor:
         """A luminance `(B, 1, H, W)` in [0, 1] as the network takes it."""

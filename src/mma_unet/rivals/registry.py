@@ -2,7 +2,7 @@
 
 Example:
     >>> sorted(RIVALS)
-    ['cddfuse', 'gff', 'ignet', 'lrrnet', 'mfeif', 'tardal', 'tgfuse']
+    ['cddfuse', 'ddfm', 'gff', 'ignet', 'lrrnet', 'mfeif', 'tardal', 'tgfuse']
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ import torch
 from torch import Tensor
 
 from mma_unet.errors import InputError
-from mma_unet.rivals import cddfuse, gff, ignet, lrrnet, mfeif, tardal, tgfuse
+from mma_unet.rivals import cddfuse, ddfm, gff, ignet, lrrnet, mfeif, tardal, tgfuse
 from mma_unet.rivals.card import Card
 from mma_unet.rivals.network import RivalNetwork
 
 __all__ = ["GROUP", "RIVALS", "find_card"]
 
 RIVALS: dict[str, Card] = {
-    module.CARD.name: module.CARD for module in (lrrnet, cddfuse, mfeif, tgfuse, ignet, tardal, gff)
+    module.CARD.name: module.CARD
+    for module in (lrrnet, cddfuse, mfeif, tgfuse, ignet, tardal, ddfm, gff)
 }
 """The methods of this room by name: in the order of the paper's Table 1, then the classical."""
 

@@ -24,7 +24,7 @@ from mma_unet.inference.memory import memory_budget
 from mma_unet.inference.runtimes.with_torch import torch_threads
 from mma_unet.inference.sources import Fused, Source
 from mma_unet.rivals.card import Card
-from mma_unet.rivals.checkpoint import digest, find_weights, load_into
+from mma_unet.rivals.checkpoint import digest, find_weights, load_network
 from mma_unet.rivals.network import RivalNetwork
 from mma_unet.rivals.registry import RIVALS, find_card
 
@@ -52,7 +52,7 @@ class Rival(Engine):
     Attributes:
         card: What is known of the method.
         weights: The checkpoint that was read; None for a method without parameters.
-        on_tile: As that of `Fuser`; called once for each image.
+        on_tile: Called with the passes done and those in all while one image is fused in many.
 
     Raises:
         InputError: The method is unknown, or its weights are not there or not its own.
@@ -80,16 +80,18 @@ class Rival(Engine):
         super().__init__(device, **reading)
         self.card: Card = method if isinstance(method, Card) else find_card(method)
         self.weights: Path | None = None
-        network = self.card.network()
-        if network.state_dict():
+        if self.card.parameters:
             self.weights = find_weights(self.card, weights)
-            load_into(network, self.weights, self.card, RIVALS)
-        elif weights is not None:
+            network = load_network(self.card, self.weights, RIVALS)
+        elif weights is None:
+            network = self.card.network()
+        else:
             raise InputError(f"{self.card.name} has no parameters: leave {weights} out")
         network.train(network.by_image).requires_grad_(False)
         self.network: RivalNetwork = network.to(self.device)
         self.gray, self._threads = gray, threads
         self.on_tile: Callable[[int, int], None] = lambda *_: None
+        network.on_pass = lambda done, passes: self.on_tile(done, passes)
 
     def __repr__(self) -> str:
         return f"Rival({self.card.name!r}, device={str(self.device)!r})"
@@ -128,7 +130,6 @@ class Rival(Engine):
             fused = (fused * 255).floor() / 255
         canvas = Canvas(vi, gray=self.gray, ir=ir)
         canvas.paint(slice(None), slice(None), fused[0])
-        self.on_tile(1, 1)
         return canvas.result()
 
     def _run(self, ir: Tensor, vi: Tensor, name: str) -> Tensor:
