@@ -149,7 +149,14 @@ def test_sources_by_place_or_by_name(tmp_path: Path) -> None:
 
 
 def test_every_output_has_the_name_o() -> None:
-    out = {"data list", "data get", "models"}  # these write nothing, or to --root
+    out = {
+        "data list",
+        "data get",
+        "models",
+        "rivals",
+        "rivals get",
+        "align check",
+    }  # these write nothing, or to --root
     for name, command in _commands():
         names = [option for p in command.params for option in p.opts]
         assert name in out or {"-o", "--out"} <= set(names), name

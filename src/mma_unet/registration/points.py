@@ -61,7 +61,7 @@ def from_points(points: Array, ir: Size, vi: Size) -> Rig:
 
     Example:
         >>> rig = from_points(np.array([[0, 0, 10, 20], [30, 0, 70, 20]]), (24, 32), (60, 80))
-        >>> rig.model, rig.matrix.round(3).tolist()
+        >>> rig.model, (rig.matrix.round(3) + 0.0).tolist()
         ('similarity', [[2.0, 0.0, 10.0], [0.0, 2.0, 20.0], [0.0, 0.0, 1.0]])
     """
     points = np.asarray(points, np.float64)
