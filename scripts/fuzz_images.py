@@ -109,7 +109,7 @@ def main() -> int:
             path.write_bytes(mutate(good[name], good[names[rng.integers(len(names))]], rng))
             picture = 0
             try:
-                picture = read_photo(path).pixels.nbytes
+                picture = read_photo(path, raw=number % 2 == 1).pixels.nbytes
                 counts["a picture"] += 1
             except InputError as error:
                 counts["refused"] += 1

@@ -7,12 +7,14 @@ edge there; where more than a few pixels are lost, the fused image is the visibl
 
 from __future__ import annotations
 
-from io import BytesIO
+import struct
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from mma_unet.data.exif import is_tiff, read_tags
 
 __all__ = ["absent", "areas", "fill", "marks_and_dead", "nodata_tag", "seam", "surround"]
 
@@ -42,15 +44,10 @@ def nodata_tag(data: bytes) -> float | None:
     Args:
         data: The file, of whatever format.
     """
-    if data[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return None
-    import tifffile
-
     try:
-        with tifffile.TiffFile(BytesIO(data)) as file:
-            tag = file.pages.first.tags.get(_GDAL_NODATA)
-            return None if tag is None else float(str(tag.value).strip("\0 "))
-    except (ValueError, IndexError, KeyError, tifffile.TiffFileError):  # nothing that is a number
+        tag = read_tags(data).get(_GDAL_NODATA) if is_tiff(data) else None
+        return None if tag is None else float(tag.data.decode("ascii", "replace").strip("\0 "))
+    except (ValueError, struct.error):  # nothing that is a number
         return None
 
 
