@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -134,8 +135,10 @@ def _check(page: Any, data: bytes, name: Path, max_bytes: int | None) -> None:
     needed = copies * max(whole, width * height * samples) + segment * samples * bits // 8
     check_memory(name, width, height, needed, max_bytes)
     ratio = _LARGEST_RATIO.get(int(page.compression))
-    sparse = 0 in page.databytecounts or not ends
-    if ratio is not None and not sparse and whole > ratio * sum(page.databytecounts):
+    sparse = 0 in page.databytecounts
+    if len(ends) < math.prod(page.chunked) or (
+        ratio is not None and not sparse and whole > ratio * sum(page.databytecounts)
+    ):
         raise InputError(
             f"{name} is damaged: {len(data)} bytes cannot hold the {width}x{height} pixels of its "
             "header; copy or download it again."
