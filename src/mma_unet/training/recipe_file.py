@@ -132,9 +132,11 @@ def _build(cls: type[Any], values: Any, where: str, default: Any = None) -> Any:
     if not isinstance(values, dict):
         raise InputError(f"{where}: give a mapping of settings, not {_brief(values)}")
     hints = get_type_hints(cls)
-    unknown = ", ".join(str(key)[:80] for key in values if key not in hints)
+    unknown = [_brief(key).strip("'") or "''" for key in values if key not in hints]
     if unknown:
-        raise InputError(f"{where}: unknown key(s) {unknown}; known are {', '.join(hints)}")
+        raise InputError(
+            f"{where}: unknown key(s) {', '.join(unknown)}; known are {', '.join(hints)}"
+        )
     base = {} if default is None else {f.name: getattr(default, f.name) for f in fields(default)}
     for key, value in values.items():
         base[key] = _typed(value, hints[key], f"{where}: {key}")
