@@ -26,7 +26,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +47,12 @@ def probe(kind: str) -> Callable[[Path], int]:
 
 
 def _read_image(path: Path) -> int:
-    from mma_unet.data import images
+    from mma_unet.data.images import read_photo
+    from mma_unet.data.thermal import read_thermal
 
-    if find_spec("mma_unet.data.thermal") is not None:
-        from mma_unet.data.thermal import read_thermal
-
-        read_thermal(path.read_bytes(), path)
-    result = getattr(images, "read_photo", images.read_image)(path)
-    return int(getattr(result, "pixels", result).nbytes)
+    read_thermal(path.read_bytes(), path)
+    read_photo(path, raw=True)
+    return read_photo(path).pixels.nbytes
 
 
 def _read_video(path: Path) -> int:

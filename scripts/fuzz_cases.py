@@ -5,7 +5,9 @@ A case is made of (seed, kind, index) alone, so that any of them can be made aga
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import json
 import random
 import re
@@ -18,8 +20,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import tifffile
 import yaml
+
+from mma_unet.data.images import write_image
+from mma_unet.data.metadata import Metadata
 
 INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 0x10000, 1000000)
 NASTY: tuple[Any, ...] = (
@@ -157,33 +164,43 @@ STRUCTURED: dict[str, Callable[[bytes, random.Random], bytes]] = {
 
 
 def _images(folder: Path) -> None:
-    from mma_unet.data.images import WRITE_SUFFIXES, write_image
-
+    """Every format that is read in gray, color and with alpha; TIFF in its organizations."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what cannot be written
     rng = np.random.default_rng(0)
-    for suffix in WRITE_SUFFIXES:
-        for name, shape in (("gray", (24, 40)), ("color", (24, 40, 3))):
-            if (suffix, name) != (".pgm", "color"):
-                write_image(folder / f"{name}{suffix}", rng.integers(0, 256, shape, np.uint8))
-    for suffix in (".png", ".tif"):
-        for name, shape in (("deep", (24, 40)), ("deep-color", (24, 40, 3))):
-            write_image(folder / f"{name}{suffix}", rng.integers(0, 65536, shape, np.uint16))
-    write_image(folder / "float.tif", rng.random((24, 40)).astype(np.float32))
-    try:
-        import tifffile
-    except ImportError:
-        return
-    pixels = rng.integers(0, 65536, (3, 32, 48), np.uint16)
+    for dtype in (np.uint8, np.uint16):
+        color = rng.integers(0, np.iinfo(dtype).max, (33, 45, 3), dtype)
+        gray = color[..., 0]
+        for suffix in (".png", ".jpg", ".bmp", ".webp", ".pgm", ".ppm", ".jp2", ".gif"):
+            for name, array in (
+                ("gray", gray), ("color", color), ("alpha", np.dstack((color, gray))),
+            ):  # fmt: skip
+                with contextlib.suppress(cv2.error):
+                    done, code = cv2.imencode(suffix, array)
+                    if done:
+                        (folder / f"{name}-{array.dtype}{suffix}").write_bytes(code.tobytes())
+        for tile, planar, compression, big in itertools.product(
+            (None, (16, 16)), ("contig", "separate"),
+            (None, "zlib", "lzw", "packbits", "zstd"), (False, True),
+        ):  # fmt: skip
+            planes = color if planar == "contig" else np.moveaxis(color, 2, 0)
+            name = f"{planar}-{bool(tile)}-{compression}-{big}-{color.dtype}.tif"
+            tifffile.imwrite(
+                folder / name, planes, photometric="rgb", planarconfig=planar, tile=tile,
+                compression=compression, bigtiff=big,
+            )  # fmt: skip
     ways: dict[str, dict[str, Any]] = {
-        "planar": {"planarconfig": "separate", "photometric": "rgb"},
-        "tiled": {"tile": (16, 16), "photometric": "minisblack"},
-        "strips": {"rowsperstrip": 4, "photometric": "minisblack"},
-        "big": {"bigtiff": True, "photometric": "minisblack"},
-        "deflate": {"compression": "zlib", "predictor": True, "photometric": "minisblack"},
+        "strips": {"rowsperstrip": 4},
+        "predictor": {"compression": "zlib", "predictor": True},
     }
     for name, options in ways.items():
-        array, big = pixels if name == "planar" else pixels[0], options.pop("bigtiff", False)
-        tifffile.imwrite(folder / f"{name}.tif", array, bigtiff=big, **options)
-    tifffile.imwrite(folder / "pages.tif", pixels, photometric="minisblack")
+        tifffile.imwrite(folder / f"{name}.tif", gray, photometric="minisblack", **options)
+    write_image(folder / "float.tif", rng.random((24, 40)).astype(np.float32))
+    tifffile.imwrite(folder / "pages.tif", np.moveaxis(color, 2, 0), photometric="minisblack")
+    exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    metadata = Metadata(exif=exif, icc=bytes(16) + b"RGB " + bytes(200), dpi=(300, 300))
+    for suffix in (".png", ".jpg", ".webp", ".tif", ".bmp"):
+        black = np.zeros((31, 45, 3), np.uint8)
+        write_image(folder / f"metadata{suffix}", black, metadata=metadata)
 
 
 def _videos(folder: Path) -> None:
