@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mma_unet.cli.common import Precision, Runtime, check_writable, warn
-from mma_unet.cli.fuse_notes import tell_notes, tell_temperatures
-from mma_unet.cli.fuse_report import report, show_pairing
+from mma_unet.cli.fuse_report import report, show_pairing, tell_notes, tell_temperatures
 from mma_unet.cli.fuse_video import (
     VideoOptions,
     fuse_to_video,
@@ -25,7 +24,6 @@ from mma_unet.cli.fuse_video import (
 from mma_unet.cli.progress import Step, progress_bar
 from mma_unet.cli.rivals import rival_maker
 from mma_unet.errors import InputError
-from mma_unet.files import kind_of
 
 if TYPE_CHECKING:
     from mma_unet.data import Pair, Pairing
@@ -185,9 +183,6 @@ def fuse(
         make_fuser = rival_maker(method, weights, reading, ctx)
     elif weights is not None:
         raise InputError("--weights needs --method; weights of ours are given with --model")
-    for source in (ir, vi):
-        if "://" not in source:
-            kind_of(source)  # refuses, in a sentence, what cannot even be looked at
     target = locate(out)
     folders = hold_videos(ir, vi, recursive=recursive)
     if folders or wants_video(ir, vi, target):

@@ -1,7 +1,8 @@
-"""What `mma-unet fuse` says of pairs: the pairing before, and at the end what was not fused."""
+"""What `mma-unet fuse` says besides the result: of pairs, of sources, and of what was not fused."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from mma_unet.cli.common import errors, say, warn
+from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
     from mma_unet.data import Pairing
 
-__all__ = ["list_failures", "report", "show_pairing"]
+__all__ = ["list_failures", "report", "show_pairing", "tell_notes", "tell_temperatures"]
 
 
 def list_failures(failures: Sequence[str]) -> None:
@@ -45,3 +47,23 @@ def report(
         line += f", {counts['skipped']} done before (--overwrite fuses them again)"
     say(f"{line} -> {where}")
     list_failures(failures)
+
+
+def tell_notes(notes: Sequence[str]) -> None:
+    """Print the lines of notes to standard error, of those that differ in names and numbers one."""
+    kinds: dict[str, list[str]] = {}
+    for note in notes:
+        for line in note.splitlines():
+            kinds.setdefault(re.sub(r"\S*[\d/\\.]\S*", "", line), []).append(line)
+    for lines in kinds.values():
+        warn(lines[0] + (f" (and {len(lines) - 1} more like it)" if lines[1:] else ""))
+
+
+def tell_temperatures(file: Path) -> None:
+    """Print the temperatures in a file, or why it gives none."""
+    from mma_unet.data.thermal.temperature import temperature_statistics
+
+    try:
+        say(str(temperature_statistics(file)))
+    except InputError as error:
+        warn(str(error))

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mma_unet.cli.common import check_writable, say, warn
-from mma_unet.cli.fuse_notes import tell_notes
-from mma_unet.cli.fuse_report import list_failures, show_pairing
+from mma_unet.cli.fuse_report import list_failures, show_pairing, tell_notes
 from mma_unet.cli.progress import progress_bar
 from mma_unet.data.listing import list_entries
 from mma_unet.data.storage import locate

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mma_unet.data.decode import IMAGE_SUFFIXES, decode
 from mma_unet.data.metadata import Metadata, add_metadata, read_metadata
-from mma_unet.data.storage import locate, read_bytes, write_atomically
+from mma_unet.data.storage import as_place, read_bytes, write_atomically
 from mma_unet.data.validity import nodata_tag
 from mma_unet.errors import InputError
 
@@ -106,7 +106,7 @@ def read_photo(
     Raises:
         InputError: What `read_image` raises.
     """
-    path = locate(path) if isinstance(path, str) else path
+    path = as_place(path)
     data = read_bytes(path)
     found = decode(data, path, page=page, max_bytes=max_bytes)
     metadata = read_metadata(data, found.turned)
@@ -154,7 +154,7 @@ def write_image(
         InputError: The extension is unknown, the format cannot hold the dtype, or the place
             cannot be written.
     """
-    path = locate(path) if isinstance(path, str) else path
+    path = as_place(path)
     if array.shape[2:] != (3,) or path.suffix.lower() not in _ALPHA_SUFFIXES:
         alpha = None
     encoded = _encode(path, array, alpha)

@@ -24,7 +24,7 @@ from mma_unet.data.ranges import (
     quantiles,
     scaled,
 )  # fmt: skip
-from mma_unet.data.storage import locate, read_bytes
+from mma_unet.data.storage import as_place, read_bytes
 from mma_unet.data.thermal import THERMAL_SUFFIXES, as_shown, read_thermal
 from mma_unet.data.validity import absent, areas, fill, marks_and_dead, seam, surround
 from mma_unet.errors import InputError
@@ -70,7 +70,7 @@ def read_raw(path: str | Path) -> tuple[Array, float | None]:
     Raises:
         InputError: As `read_image`, but for sample types and NaN.
     """
-    place = locate(path) if isinstance(path, str) else path
+    place = as_place(path)
     if place.suffix.lower() in THERMAL_SUFFIXES:
         data = read_bytes(place)
         with suppress(InputError):  # with a damaged thermal part it is a picture like others

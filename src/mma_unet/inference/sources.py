@@ -21,7 +21,7 @@ from mma_unet.data.images import BT601, read_photo
 from mma_unet.data.infrared import understand
 from mma_unet.data.metadata import Metadata
 from mma_unet.data.ranges import IrRange, RangeMemory, scaled
-from mma_unet.data.storage import is_remote, locate
+from mma_unet.data.storage import as_place, is_remote
 from mma_unet.errors import InputError
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _read(
     nodata: float | None = None
     alpha, metadata, note = None, None, ""
     if isinstance(image, (str, os.PathLike)) or is_remote(image):
-        place = locate(image) if isinstance(image, str) else cast(Path, image)
+        place = as_place(cast("str | Path", image))
         name = str(place)
         photo = read_photo(place, page=page, max_bytes=max_bytes, raw=raw)
         array: Array = photo.pixels

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mma_unet.data.images import read_image
-from mma_unet.data.storage import locate, read_bytes
+from mma_unet.data.storage import as_place, read_bytes
 from mma_unet.data.thermal import ThermalFrame, read_thermal
 from mma_unet.errors import InputError
 
@@ -106,7 +106,7 @@ def temperature_statistics(path: str | Path) -> TemperatureStatistics:
     Raises:
         InputError: The file cannot be read or gives no degrees.
     """
-    place = locate(path) if isinstance(path, str) else path
+    place = as_place(path)
     data = read_bytes(place)
     frame = read_thermal(data, place)
     if frame is not None:
