@@ -366,6 +366,14 @@ def test_an_archive_that_reaches_outside(tmp_path: Path, name: str) -> None:
     assert _names(tmp_path / "deep") == []
 
 
+def test_an_archive_with_a_file_without_a_name(tmp_path: Path) -> None:
+    nameless = _zip({"good.txt": b"x", "qq.txt": b"x"}).replace(b"qq.txt", b"\0q.txt")
+    (tmp_path / "a.zip").write_bytes(nameless)
+    with pytest.raises(InputError, match=r"a\.zip holds a file without a name"):
+        unpack(tmp_path / "a.zip", tmp_path / "set")
+    assert _names(tmp_path) == ["a.zip"]
+
+
 def test_an_archive_with_a_link(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("link")
     link.external_attr = 0o120777 << 16

@@ -170,6 +170,8 @@ def _is_page(file: Path) -> bool:
 
 
 def _check_member(member: zipfile.ZipInfo, archive: Path) -> None:
+    if not member.filename:
+        raise _DamagedError(archive, "holds a file without a name")
     path = PurePosixPath(member.filename.replace("\\", "/"))
     outside = path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0])
     if outside or stat.S_ISLNK(member.external_attr >> 16):
