@@ -95,8 +95,8 @@ def test_sizes_must_agree(tardal: Path) -> None:
 
 @pytest.mark.parametrize("name", ["tardal", "mfeif", "lrrnet"])
 def test_tiles_give_the_same_as_the_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
     network = RIVALS[name].network().double().eval()
-    torch.manual_seed(1)
     for module in network.modules():  # so that no ReLU is dead and what is far away is felt
         if isinstance(module, torch.nn.BatchNorm2d):
             module.bias.data.fill_(1)
@@ -108,8 +108,7 @@ def test_tiles_give_the_same_as_the_whole(name: str, monkeypatch: pytest.MonkeyP
         torch.testing.assert_close(tiled, whole, rtol=0, atol=1e-12)
         assert network.radius is not None
         monkeypatch.setattr(RIVALS[name].network, "radius", network.radius - 1)
-        less = (network.fuse_in_tiles(ir, vi, 16) - whole).abs().max()
-        assert less > 1e-12 or name == "mfeif"  # all of the reach matters; its rim is 0 at times
+        assert (network.fuse_in_tiles(ir, vi, 16) - whole).abs().max() > 1e-12  # all of it matters
 
 
 @pytest.mark.parametrize("name", [n for n in LEARNED if n not in ("tgfuse", "ddfm")])
