@@ -186,5 +186,6 @@ def scene(count: int, size: int = 96) -> tuple[Tensor, Tensor, Tensor]:
     share = g.uniform(0.3, 0.7, (count, 1, 1, 1))
     fused = share * ir + (1 - share) * vi + g.normal(0, 2, vi.shape)
     fused[..., 29:34, 44:53] = vi[..., 29:34, 44:53]  # one spot is lost
+    fused[1:, :, 29:34, 24:33] = vi[1:, :, 29:34, 24:33]  # but for the first picture, another
     made = [torch.from_numpy(_gray(image).astype(np.float64)) for image in (fused, ir, vi)]
     return made[0], made[1], made[2]
