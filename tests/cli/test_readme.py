@@ -15,8 +15,10 @@ from typer.main import get_command
 
 from mma_unet.cli.main import app
 from mma_unet.data import write_image
+from mma_unet.registration import from_points
 from tests.cli.test_fuse_pairing import run
 from tests.conftest import make_pairs
+from tests.thermal_files import flir, scene_counts
 from tests.videos import colors, write_video
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -28,13 +30,7 @@ LINES = [
     for line in block.splitlines()
     if line.startswith("mma-unet ")
 ]
-ELSEWHERE = ("FLIR_0042.jpg", "rig.json")
-"""Run by tests/cli/test_fuse_thermal.py and tests/cli/test_align.py, which make such files."""
-RUN = [
-    line
-    for line in LINES
-    if line.split()[1] in ("fuse", "evaluate") and not any(name in line for name in ELSEWHERE)
-]
+RUN = [line for line in LINES if line.split()[1] in ("fuse", "evaluate")]
 
 
 @pytest.fixture
@@ -52,6 +48,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for ending in ("png", "tif"):
             cv2.imwrite(str(tmp_path / f"{kind}.{ending}"), image)
         write_video(tmp_path / f"{kind}.mp4", colors(3), rate=Fraction(5), sound=kind == "vi")
+    photo = np.random.default_rng(0).integers(0, 256, (72, 96, 3), np.uint8)
+    radiometric = flir(scene_counts(48, 64), photo, field=(1.5, 2, 3))
+    (tmp_path / "FLIR_0042.jpg").write_bytes(radiometric)
+    corners = np.array([[0, 0, 0, 0], [55, 0, 55, 0], [0, 39, 0, 39]])
+    from_points(corners, (40, 56), (40, 56)).save(tmp_path / "rig.json")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
